@@ -1,0 +1,131 @@
+/**
+ * Cancels in Stripe: every live subscription of a team's customer, of a customer, or one subscription; at
+ * once, or at the end of the paid period.
+ *
+ * Safe to run twice: it reads what is live, acts on that alone, and reads again. Each cancellation is an
+ * effect claimed by subscription, and one that is over already counts as done, whoever ended it.
+ *
+ * When it is dead: Stripe refused for good (the alert says with which code), or did not answer for five
+ * days. The customer may still be billed. Follow the link to Stripe's log, mend the cause (a key without
+ * rights, a subscription held by a schedule), then `evenfall dead replay N`; or cancel it in Stripe's
+ * dashboard, and replay all the same: it will see that it is over.
+ */
+import type { Context } from '../src/core/context.ts';
+import { Retryable, Terminal } from '../src/core/errors.ts';
+import { defineJob } from '../src/core/job.ts';
+import { done, skipped } from '../src/core/outcome.ts';
+import type { Outcome } from '../src/core/outcome.ts';
+import { choice, payload, stripeId, teamId } from '../src/core/payload.ts';
+import { hours, seconds } from '../src/core/retry.ts';
+import type { Subscription } from '../src/core/stripe.ts';
+
+export const cancelSubscription = defineJob({
+  name: 'cancel-subscription',
+  summary: "Cancels a team's, a customer's or one subscription in Stripe, now or at period end.",
+  queue: 'stripe',
+  payload: payload(
+    {
+      teamId: teamId().optional(),
+      customerId: stripeId('cus').optional(),
+      subscriptionId: stripeId('sub').optional(),
+      when: choice(['now', 'at_period_end']),
+    },
+    { exactlyOneOf: ['teamId', 'customerId', 'subscriptionId'] },
+  ),
+  key: ['teamId', 'customerId', 'subscriptionId'],
+  team: 'teamId',
+  precedence: { field: 'when', weakestFirst: ['at_period_end', 'now'] },
+  retry: { attempts: 200, firstDelayMs: seconds(2), maxDelayMs: hours(1), giveUpAfter: 'P5D', crashBudget: 10 },
+  timeoutMs: seconds(300),
+  publicMessages: {
+    retrying: 'We are still working on cancelling your subscription.',
+    dead: 'We hit a problem cancelling your subscription, please contact support.',
+  },
+
+  async run(ctx, { teamId, customerId, subscriptionId, when }) {
+    if (subscriptionId !== undefined) {
+      return await endAll(ctx, when, async () => [await ctx.stripe.retrieveSubscription(subscriptionId)]);
+    }
+    const customer = customerId ?? (await customerOfTeam(ctx, teamId ?? ''));
+    if (customer === null) return skipped('the team has no Stripe customer');
+    return await endAll(ctx, when, () => ctx.stripe.listLiveSubscriptions(customer), teamId);
+  },
+});
+
+type When = 'now' | 'at_period_end';
+
+/** Ends what is live, then looks again: a subscription can begin while others are being cancelled. */
+async function endAll(
+  ctx: Context,
+  when: When,
+  look: () => Promise<Subscription[]>,
+  teamId?: string,
+): Promise<Outcome> {
+  const cancelled = new Set<string>();
+  const over = new Set<string>();
+  for (let looks = 0; looks < 3; looks++) {
+    const open = [];
+    for (const subscription of await look()) {
+      if (!isEnded(subscription, when)) open.push(subscription);
+      else if (!cancelled.has(subscription.id)) over.add(subscription.id);
+    }
+    if (open.length === 0) return done({ cancelled: [...cancelled], alreadyOver: [...over] });
+    for (const subscription of open) {
+      await end(ctx, subscription, when, teamId);
+      cancelled.add(subscription.id);
+    }
+  }
+  throw new Retryable('subscriptions are still live after three rounds of cancelling', {
+    facts: { class: 'still_live', subject: [...cancelled].join(' ') },
+  });
+}
+
+async function end(ctx: Context, subscription: Subscription, when: When, teamId?: string): Promise<void> {
+  const { id } = subscription;
+  await ctx.effects.perform({
+    // Cancelled at once is for ever. "At period end" can be taken back by the customer and asked for anew,
+    // so there each asking is an occasion of its own.
+    key: when === 'now' ? `stripe:cancel:${id}` : `stripe:cancel-at-period-end:${id}:${ctx.occasion}`,
+    kind: when === 'now' ? 'stripe.subscription.cancel' : 'stripe.subscription.cancel-at-period-end',
+    act: async () =>
+      proof(
+        when === 'now'
+          ? await ctx.stripe.cancelSubscription(id)
+          : await ctx.stripe.cancelSubscriptionAtPeriodEnd(id),
+      ),
+    ask: async () => {
+      const current = await ctx.stripe.retrieveSubscription(id);
+      return isEnded(current, when) ? proof(current) : undefined;
+    },
+    settle: (tx, evidence) =>
+      ctx.history(tx, {
+        what: when === 'now' ? 'subscription.cancelled' : 'subscription.cancelled-at-period-end',
+        subject: `subscription:${id}`,
+        ...(teamId === undefined ? {} : { teamId }),
+        detail: { customerId: subscription.customerId, statusBefore: subscription.status, ...evidence },
+      }),
+  });
+}
+
+function isEnded(subscription: Subscription, when: When): boolean {
+  return subscription.over || (when === 'at_period_end' && subscription.ending);
+}
+
+function proof(subscription: Subscription) {
+  return {
+    status: subscription.status,
+    endedAt: subscription.endedAt?.toISOString() ?? null,
+    cancelAt: subscription.cancelAt?.toISOString() ?? null,
+    requestId: subscription.requestId,
+  };
+}
+
+async function customerOfTeam(ctx: Context, teamId: string): Promise<string | null> {
+  const [team] = await ctx.sql.customerOfTeam({ teamId });
+  if (!team) {
+    throw new Terminal(`the app has no team ${teamId}`, {
+      facts: { class: 'not_found', subject: `team:${teamId}` },
+    });
+  }
+  return team.stripeCustomerId;
+}

@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+import { createAlerts } from '../alerts/alerts.ts';
+import type { Config } from '../config.ts';
+import type { AlertPort } from '../core/alert.ts';
+import { connectDatabase } from '../db/connect.ts';
+import type { Database } from '../db/connect.ts';
+import { createLog } from '../log.ts';
+import { createMailTransport } from '../mail/transport.ts';
+import type { MailTransport } from '../mail/transport.ts';
+import { postgresBackend, redisBackend } from '../queue/backend.ts';
+import type { QueueBackend } from '../queue/backend.ts';
+import { createStripeGateway } from '../stripe/gateway.ts';
+import type { StripeGateway } from '../stripe/gateway.ts';
+
+/** What a process works with, built from its configuration. Only entry points build adapters. */
+export interface Parts {
+  readonly log: Logger;
+  readonly database: Database;
+}
+
+export function buildParts(config: Config, name: string, connections: number): Parts {
+  const log = createLog(config.LOG_LEVEL, name);
+  return { log, database: connectDatabase(config.DATABASE_URL, { max: connections, name: `evenfall ${name}` }) };
+}
+
+export function buildBackend(config: Config, log: Logger): QueueBackend {
+  return config.QUEUE_BACKEND === 'redis' && config.REDIS_URL !== undefined
+    ? redisBackend(config.REDIS_URL, log)
+    : postgresBackend(config.DATABASE_URL, log);
+}
+
+export function buildStripe(config: Config, log: Logger): StripeGateway {
+  return createStripeGateway({ secretKey: config.STRIPE_SECRET_KEY, apiBase: config.STRIPE_API_BASE, log });
+}
+
+export function buildAlerts(config: Config, log: Logger): { alerts: AlertPort; mail: MailTransport | undefined } {
+  const mail =
+    config.SMTP_URL === undefined
+      ? undefined
+      : createMailTransport({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM ?? '', log });
+  const alerts = createAlerts({
+    mail,
+    alertEmail: config.ALERT_EMAIL,
+    webhookUrl: config.ALERT_WEBHOOK_URL,
+    publicUrl: config.PUBLIC_URL,
+    log,
+  });
+  return { alerts, mail };
+}

@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { allJobs } from '../../../jobs/index.ts';
+import { embeddedAsked, readConfig } from '../../config.ts';
+import type { Config } from '../../config.ts';
+import { connectDatabase } from '../../db/connect.ts';
+import { migrate } from '../../db/migrate.ts';
+import { failpointOf } from '../../failpoint.ts';
+import { packageRoot } from '../../package-root.ts';
+import { migratePostgresBackend } from '../../queue/backend.ts';
+import { checkRedis } from '../../queue/redis-check.ts';
+import { startWorker, untilReady } from '../../queue/worker.ts';
+import { readiness, startHealthServer } from '../../web/health.ts';
+import { startWeb } from '../../web/server.ts';
+import { replay } from '../../queue/replay.ts';
+import { buildAlerts, buildBackend, buildParts, buildStripe } from '../assemble.ts';
+import { print } from '../output.ts';
+
+/** How long runs may take to end by themselves after SIGTERM; hosts give 25 to 30 seconds in all. */
+const graceMs = 10_000;
+
+/** `evenfall migrate` */
+export async function migrateCommand(options: { contract?: string }): Promise<void> {
+  const config = readConfig('database');
+  await migrateAll(config, options.contract, print);
+}
+
+/** `evenfall worker` */
+export async function workerCommand(): Promise<void> {
+  const config = readConfig('worker');
+  const worker = await openWorker(config);
+  const { log, isReady } = worker;
+  const health =
+    config.PORT === undefined ? undefined : await startHealthServer({ port: config.PORT, readiness: isReady, log });
+  await untilStopped();
+  await Promise.all([worker.stop(), health?.stop()]);
+}
+
+/** `evenfall web` */
+export async function webCommand(): Promise<void> {
+  const web = await openWeb(readConfig('web'));
+  await untilStopped();
+  await web.stop();
+}
+
+/** `evenfall start`: web and worker in one process, on services of our own with EVENFALL_EMBEDDED=1. */
+export async function startCommand(): Promise<void> {
+  const asked = embeddedAsked();
+  const embedded = asked && (await openEmbedded(asked.path));
+  const config = readConfig('worker', embedded?.env);
+  if (embedded) await migrateAll(config, undefined, print);
+  const worker = await openWorker(config);
+  const web = await openWeb(config);
+  await untilStopped();
+  await Promise.all([web.stop(), worker.stop()]);
+  await embedded?.stop();
+}
+
+async function migrateAll(config: Config, contract: string | undefined, log: (line: string) => void): Promise<void> {
+  const contractFile = contract ?? config.CONTRACT_SQL;
+  await migrate({ databaseUrl: config.DATABASE_URL, kinds: allJobs, contractFile, log });
+  if (config.QUEUE_BACKEND === 'postgres') await migratePostgresBackend(config.DATABASE_URL);
+}
+
+async function openWorker(config: Config) {
+  // the jobs of five queues share these connections; a job holds one only while a statement runs
+  const { log, database } = buildParts(config, 'worker', Math.min(20, config.CONCURRENCY + 5));
+  const heartbeatDatabase = connectDatabase(config.DATABASE_URL, { max: 1, name: 'evenfall heartbeat' });
+  const stripe = buildStripe(config, log);
+  const { alerts, mail } = buildAlerts(config, log);
+  if (config.REDIS_URL !== undefined && config.QUEUE_BACKEND === 'redis') {
+    await checkRedis(config.REDIS_URL, config.production, log);
+  }
+  const worker = await startWorker({
+    database,
+    heartbeatDatabase,
+    backend: buildBackend(config, log),
+    jobs: allJobs,
+    concurrency: config.CONCURRENCY,
+    stripe,
+    alerts,
+    log,
+    failpoint: failpointOf(config.EVENFALL_FAILPOINT, print),
+    clockOffsetMs: () => 0,
+    random: Math.random,
+  });
+  const isReady = readiness({
+    required: [
+      { name: 'postgres', check: () => database.statements.databaseNow() },
+      { name: config.QUEUE_BACKEND === 'redis' ? 'redis' : 'queues', check: () => worker.pingQueues() },
+    ],
+    reported: [
+      { name: 'stripe', check: () => stripe.ping() },
+      ...(mail ? [{ name: 'smtp', check: () => mail.verify() }] : []),
+    ],
+  });
+  const stop = async () => {
+    await worker.stop(graceMs);
+    mail?.close();
+    await Promise.all([database.close(), heartbeatDatabase.close()]);
+  };
+  return { log, isReady, stop };
+}
+
+async function openWeb(config: Config) {
+  const { log, database } = buildParts(config, 'web', 10);
+  await untilReady(database, allJobs, log);
+  const backend = buildBackend(config, log);
+  const web = await startWeb({
+    config: { ...config, PORT: config.PORT ?? 3000 },
+    database,
+    backend,
+    jobs: allJobs,
+    log,
+    async onRetry(_queue, ticket, user) {
+      const jobId = Number(/^j(\d+)-/.exec(ticket)?.[1]);
+      const result = await replay({ database, openQueue: (name) => backend.openQueue(name) }, jobId, user);
+      return result.replayed ? undefined : result.reason;
+    },
+  });
+  const stop = async () => {
+    await web.stop();
+    await Promise.all([backend.close(), database.close()]);
+  };
+  return { stop };
+}
+
+/** Services of our own in .evenfall/, and stand-ins for what is not configured: a machine that has nothing can start. */
+async function openEmbedded(path: string | undefined) {
+  const { startEmbedded } = await import('../../embedded/index.ts');
+  const { startStripeStandIn } = await import('../../stand-ins/stripe/index.ts');
+  const services = await startEmbedded({ dir: join(process.cwd(), '.evenfall'), durable: true, path, log: print });
+  const client = postgres(services.databaseUrl, { max: 1, onnotice: () => {} });
+  await client.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
+  await client.end();
+  const standIn = await startStripeStandIn();
+  print(`The Stripe stand-in listens on ${standIn.url}`);
+  return {
+    env: {
+      DATABASE_URL: services.databaseUrl,
+      REDIS_URL: services.redisUrl,
+      STRIPE_SECRET_KEY: 'sk_test_embedded',
+      STRIPE_API_BASE: standIn.url,
+    },
+    async stop() {
+      await standIn.close();
+      await services.stop();
+    },
+  };
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process as usual. */
+async function untilStopped(): Promise<void> {
+  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  // should a driver keep a socket open after everything was stopped, the process must still end
+  setTimeout(() => process.exit(), graceMs + 15_000).unref();
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { exitCodes, explain } from './exit.ts';
+import { printError } from './output.ts';
+
+// Commands are imported when they are called: `evenfall jobs` need not load Stripe, React and Bull Board.
+const program = new Command('evenfall')
+  .description('Runs the endings of a SaaS.')
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError()
+  .exitOverride();
+
+program
+  .command('start')
+  .description('web and worker in one process; with EVENFALL_EMBEDDED=1 on services of its own')
+  .action(run(async () => (await import('./commands/serve.ts')).startCommand()));
+program
+  .command('web')
+  .description('the HTTP API, Bull Board, health and metrics')
+  .action(run(async () => (await import('./commands/serve.ts')).webCommand()));
+program
+  .command('worker')
+  .description('dispatches and runs jobs')
+  .action(run(async () => (await import('./commands/serve.ts')).workerCommand()));
+program
+  .command('migrate')
+  .description('brings the database up to date: migrations, contract, functions, kinds')
+  .option('--contract <file>', 'your own contract file, instead of CONTRACT_SQL or sql/contract.sql')
+  .action(run(async (options) => (await import('./commands/serve.ts')).migrateCommand(options)));
+program
+  .command('enqueue')
+  .description('asks for work')
+  .argument('<kind>')
+  .argument('<payload>', 'JSON')
+  .option('--key <key>', "instead of the kind's own key")
+  .option('--at <instant>', 'not before this time (ISO 8601)')
+  .option('--json')
+  .action(run(async (kind, payload, options) => (await import('./commands/jobs.ts')).enqueueCommand(kind, payload, options)));
+program
+  .command('run')
+  .description('runs a job here and now, without a job row, and prints its outcome')
+  .argument('<kind>')
+  .argument('<payload>', 'JSON')
+  .option('--now <instant>', 'pretend that it is this time')
+  .option('--dry-run', 'read everything, change nothing')
+  .option('--json')
+  .action(run(async (kind, payload, options) => (await import('./commands/jobs.ts')).runCommand(kind, payload, options)));
+program
+  .command('jobs')
+  .description('the newest jobs')
+  .option('--state <state>')
+  .option('--limit <n>', 'how many', '20')
+  .option('--json')
+  .action(run(async (options) => (await import('./commands/jobs.ts')).jobsCommand(options)));
+program
+  .command('pause')
+  .description('lets the jobs of a kind wait')
+  .argument('<kind>')
+  .requiredOption('--why <text>')
+  .action(run(async (kind, options) => (await import('./commands/jobs.ts')).pauseCommand(kind, options)));
+program
+  .command('resume')
+  .description('lets a paused kind go on')
+  .argument('<kind>')
+  .action(run(async (kind) => (await import('./commands/jobs.ts')).resumeCommand(kind)));
+
+const dead = program.command('dead').description('jobs that gave up');
+dead
+  .command('list', { isDefault: true })
+  .option('--all', 'resolved ones too')
+  .option('--limit <n>', 'how many', '50')
+  .option('--json')
+  .action(run(async (options) => (await import('./commands/dead.ts')).deadListCommand(options)));
+dead
+  .command('show')
+  .argument('<n>')
+  .option('--json')
+  .action(run(async (id, options) => (await import('./commands/dead.ts')).deadShowCommand(id, options)));
+dead
+  .command('replay')
+  .description('gives the job its attempts and its time anew')
+  .argument('<n>')
+  .option('--json')
+  .action(run(async (id, options) => (await import('./commands/dead.ts')).deadReplayCommand(id, options)));
+
+const effect = program.command('effect').description('acts on the outside world');
+effect
+  .command('settle')
+  .description('says what became of an unknown effect, after looking')
+  .argument('<id>')
+  .option('--happened')
+  .option('--did-not')
+  .action(run(async (id, options) => (await import('./commands/dead.ts')).effectSettleCommand(id, options)));
+
+program
+  .command('stripe-stand-in')
+  .description('a local, stateful Stripe for tests and trials')
+  .requiredOption('--port <n>', '0 takes a free one')
+  .option('--fixtures <file>', 'a JSON list of Stripe objects')
+  .action(run(async (options) => (await import('./commands/stand-in.ts')).stripeStandInCommand(options)));
+
+/** Wraps a command: its errors become sentences, its result the exit code. */
+// oxlint-disable-next-line typescript/no-explicit-any -- commander passes each command its own arguments
+function run(command: (...values: any[]) => Promise<number | void>) {
+  return async (...values: unknown[]) => {
+    try {
+      process.exitCode = (await command(...values)) ?? exitCodes.done;
+    } catch (error) {
+      process.exitCode = explain(error, printError);
+    }
+  };
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // commander has printed what is wrong; help and version are no failure
+  const ended = error as { exitCode?: number };
+  process.exitCode = ended.exitCode === 0 ? exitCodes.done : exitCodes.wrongCall;
+}

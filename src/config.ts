@@ -1,0 +1,187 @@
+import { z } from 'zod';
+import { Misconfigured } from './core/errors.ts';
+import { failpoints } from './core/failpoints.ts';
+import type { Failpoint } from './core/failpoints.ts';
+
+/** Names what each part of Evenfall needs; `database` is what every command needs. */
+export type Role = 'database' | 'web' | 'worker';
+
+const url = (...protocols: string[]) =>
+  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+    error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  });
+
+const flag = z.stringbool({ error: 'must be 1 or 0' }).default(false);
+
+const dashboardUsers = z
+  .string()
+  .transform((text) => text.split(',').map((user) => user.trim().split(':')))
+  .refine(
+    (users) =>
+      users.every(
+        ([name, password, role, ...rest]) =>
+          name && password && (role === 'viewer' || role === 'operator') && rest.length === 0,
+      ),
+    { error: 'must be name:password:role, comma-separated, with role viewer or operator' },
+  )
+  .transform((users) =>
+    users.map(([name = '', password = '', role]) => ({ name, password, role: role as 'viewer' | 'operator' })),
+  );
+
+const failpointSpec = z
+  .string()
+  .regex(/^[a-z.]+=(kill|pause)(@\d+)?$/, 'must be POINT=kill or POINT=pause, with @N for the Nth time')
+  .refine((text) => (text.split('=', 1)[0] ?? '') in failpoints, { error: 'names no failpoint' })
+  .transform((text) => {
+    const [, point = '', action = '', nth] = /^([a-z.]+)=(kill|pause)(?:@(\d+))?$/.exec(text) ?? [];
+    return { point: point as Failpoint, action: action as 'kill' | 'pause', nth: Number(nth ?? 1) };
+  });
+
+/** Every environment variable, in the order of the documentation. `.env.example` is compared with it. */
+export const variables = {
+  DATABASE_URL: url('postgres:', 'postgresql:').meta({ about: "The app's own Postgres, 14 or newer." }),
+  REDIS_URL: url('redis:', 'rediss:')
+    .optional()
+    .meta({ about: 'BullMQ on Redis: the production path. AOF and maxmemory-policy noeviction are checked at boot.' }),
+  QUEUE_BACKEND: z
+    .enum(['redis', 'postgres'], { error: 'must be redis or postgres' })
+    .optional()
+    .meta({ about: "Say `postgres` to run BullMQ on Postgres in production, without Redis." }),
+  STRIPE_SECRET_KEY: z
+    .string()
+    .regex(/^(sk|rk)_(test|live)_\w+$/, 'must be a Stripe secret or restricted key (sk_… or rk_…)')
+    .meta({ about: 'A secret or restricted key: subscriptions and customers, read and write.' }),
+  STRIPE_API_BASE: url('http:', 'https:')
+    .optional()
+    .meta({ about: 'A local stand-in for Stripe; refused with a live key.' }),
+  SMTP_URL: url('smtp:', 'smtps:').optional().meta({ about: 'Where mail goes out.' }),
+  MAIL_FROM: z.string().min(3).optional().meta({ about: 'The sender of all mail; needed with SMTP_URL.' }),
+  ALERT_EMAIL: z.email('must be one mail address').optional().meta({ about: 'Who is told of dead letters.' }),
+  ALERT_WEBHOOK_URL: url('http:', 'https:').optional().meta({ about: 'Where dead letters are posted as JSON.' }),
+  PUBLIC_URL: url('http:', 'https:').optional().meta({ about: 'Where this service is reached, for links in mails.' }),
+  PORT: z.coerce
+    .number({ error: 'must be a port number' })
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .meta({ about: 'The port of `evenfall web`, 3000 when unset. A worker with a PORT serves its health there.' }),
+  API_TOKEN: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .optional()
+    .meta({ about: 'Bearer token of the HTTP API and of /metrics; without it both are closed.' }),
+  DASHBOARD_USERS: dashboardUsers
+    .optional()
+    .meta({ about: 'Who may see Bull Board: name:password:role, comma-separated; roles viewer and operator.' }),
+  CONCURRENCY: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(1)
+    .max(500)
+    .default(10)
+    .meta({ about: 'Jobs that one worker runs at once, in each queue. Default 10.' }),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'], { error: 'must be debug, info, warn, error or silent' })
+    .default('info')
+    .meta({ about: 'Default info.' }),
+  CONTRACT_SQL: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ about: 'Your own contract file, instead of sql/contract.sql.' }),
+  NODE_ENV: z.string().optional().meta({ about: '`production` makes every unsafe default an error.' }),
+  EVENFALL_EMBEDDED: flag.meta({ about: '1: bring our own Postgres (and Redis) in .evenfall/; never in production.' }),
+  EVENFALL_FAILPOINT: failpointSpec
+    .optional()
+    .meta({ about: 'For tests: die or pause at a named step; refused in production.' }),
+} as const;
+
+type Variables = typeof variables;
+type Values = { [Name in keyof Variables]: z.infer<Variables[Name]> };
+
+/** Read and checked once; frozen. */
+export interface Config extends Readonly<Omit<Values, 'STRIPE_SECRET_KEY' | 'QUEUE_BACKEND'>> {
+  readonly production: boolean;
+  readonly QUEUE_BACKEND: 'redis' | 'postgres';
+  /** Present when the role is `worker`. */
+  readonly STRIPE_SECRET_KEY: string;
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** With EVENFALL_EMBEDDED=1: where to look for programs, such as a redis-server. Undefined without it. */
+export function embeddedAsked(env: Environment = process.env): { path: string | undefined } | undefined {
+  return flag.safeParse(env['EVENFALL_EMBEDDED']).data === true ? { path: env['PATH'] } : undefined;
+}
+
+/**
+ * Reads the environment for a role.
+ *
+ * @param overrides variables that stand in front of the environment's, such as addresses of embedded services
+ * @throws Misconfigured naming every problem at once; never a value, which may be a secret
+ */
+export function readConfig(role: Role, overrides: Environment = {}, environment: Environment = process.env): Config {
+  const env: Environment = { ...environment, ...overrides };
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries<z.ZodType>(variables)) {
+    // an empty variable is an unset one
+    const text = env[name] === '' ? undefined : env[name];
+    const optionalHere = text === undefined && !neededBy(role).includes(name);
+    const result = schema.safeParse(text);
+    if (result.success) values[name] = result.data;
+    else if (text === undefined && !optionalHere) problems.push(`${name}: is missing. ${aboutOf(schema)}`);
+    else if (text !== undefined) problems.push(`${name}: ${result.error.issues[0]?.message ?? 'is wrong'}`);
+  }
+  const config = values as Partial<Values>;
+  const production = config.NODE_ENV === 'production';
+  problems.push(...combinations(role, config, production));
+  if (problems.length > 0) {
+    throw new Misconfigured(`Evenfall cannot start:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  }
+  const backend = config.QUEUE_BACKEND ?? (config.REDIS_URL === undefined ? 'postgres' : 'redis');
+  return Object.freeze({ ...values, production, QUEUE_BACKEND: backend }) as unknown as Config;
+}
+
+function neededBy(role: Role): string[] {
+  return role === 'worker' ? ['DATABASE_URL', 'STRIPE_SECRET_KEY'] : ['DATABASE_URL'];
+}
+
+/** What only shows when several variables are read together. */
+function combinations(role: Role, config: Partial<Values>, production: boolean): string[] {
+  const problems: string[] = [];
+  if (config.STRIPE_API_BASE !== undefined && /_live_/.test(config.STRIPE_SECRET_KEY ?? '')) {
+    problems.push('STRIPE_API_BASE: is refused with a live STRIPE_SECRET_KEY; use a test key with a stand-in');
+  }
+  if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined) {
+    problems.push('REDIS_URL: is missing, and QUEUE_BACKEND says redis');
+  }
+  if (role !== 'worker') return problems.concat(embeddedProblems(config, production));
+  if (config.SMTP_URL !== undefined && config.MAIL_FROM === undefined) {
+    problems.push('MAIL_FROM: is missing, and SMTP_URL is set');
+  }
+  if (config.ALERT_EMAIL !== undefined && config.SMTP_URL === undefined) {
+    problems.push('SMTP_URL: is missing, and ALERT_EMAIL wants mail');
+  }
+  if (production) {
+    if (config.REDIS_URL === undefined && config.QUEUE_BACKEND !== 'postgres') {
+      problems.push('REDIS_URL: is missing. In production say QUEUE_BACKEND=postgres to do without Redis.');
+    }
+    if (config.ALERT_EMAIL === undefined && config.ALERT_WEBHOOK_URL === undefined) {
+      problems.push('ALERT_EMAIL or ALERT_WEBHOOK_URL: one is needed in production, or nobody hears of dead letters');
+    }
+  }
+  return problems.concat(embeddedProblems(config, production));
+}
+
+function embeddedProblems(config: Partial<Values>, production: boolean): string[] {
+  const problems: string[] = [];
+  if (production && config.EVENFALL_EMBEDDED) problems.push('EVENFALL_EMBEDDED: is refused in production');
+  if (production && config.EVENFALL_FAILPOINT) problems.push('EVENFALL_FAILPOINT: is refused in production');
+  return problems;
+}
+
+function aboutOf(schema: z.ZodType): string {
+  return String(schema.meta()?.['about'] ?? '');
+}

@@ -1,0 +1,42 @@
+import type { Queries } from '../../sql/queries.gen.ts';
+import type { AlertPort } from './alert.ts';
+import type { Effects } from './effects.ts';
+import type { AnyJob } from './job.ts';
+import type { StripePort } from './stripe.ts';
+
+/** Everything a job may touch. Nothing else reaches it: no globals, no clock, no environment. */
+export interface Context {
+  /** The instant that business rules see: the database's clock, read once when the attempt began. */
+  readonly now: Date;
+  /** Aborted when the run's time is up or the worker shuts down. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** 1 for the first attempt; crashes and deploys do not count. */
+  readonly attempt: number;
+  /** Which job this is, as an occasion for effect keys: the id and how often it was asked for. */
+  readonly occasion: string;
+  readonly sql: Queries;
+  readonly stripe: StripePort;
+  readonly alerts: AlertPort;
+  readonly effects: Effects;
+  /** Tells what changed; call it with the transaction that makes the change. */
+  readonly history: (tx: Queries, entry: HistoryEntry) => Promise<void>;
+  readonly enqueue: <P>(job: { name: string } & Pick<AnyJob, 'payload'>, payload: P) => Promise<number>;
+}
+
+/** One line of what happened to a team, a subscription, a user. */
+export interface HistoryEntry {
+  /** `subscription.cancelled`, `team.marked`, … */
+  readonly what: string;
+  /** What it happened to: `subscription:sub_1`. */
+  readonly subject: string;
+  readonly teamId?: string;
+  readonly detail?: Record<string, unknown>;
+}
+
+/** Structured logging; fields are ids and numbers, never personal data. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

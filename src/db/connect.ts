@@ -1,0 +1,76 @@
+import postgres from 'postgres';
+import { machine, queries } from '../../sql/queries.gen.ts';
+import type { Machine, Queries, Statement } from '../../sql/queries.gen.ts';
+
+/** Every named statement, bound to a connection pool or to one transaction. */
+export type Statements = Queries & Machine;
+
+export interface Database {
+  readonly statements: Statements;
+  /** Runs `work` in one transaction; rolls back when it throws. */
+  transaction<T>(work: (tx: Statements) => Promise<T>): Promise<T>;
+  /** Calls back at each NOTIFY on the channel, and once after each (re)connection, when some may be missed. */
+  listen(channel: string, onKnock: () => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects lazily; a database that is absent shows at the first statement.
+ *
+ * @param url as `DATABASE_URL`
+ * @param options.max connections at most; `name` is what the server's activity list shows
+ */
+export function connectDatabase(url: string, options: { max: number; name: string }): Database {
+  const sql = openPool(url, options);
+  return {
+    statements: bindStatements(sql),
+    transaction: (work) => sql.begin((tx) => work(bindStatements(tx))) as Promise<never>,
+    async listen(channel, onKnock) {
+      await sql.listen(channel, onKnock, onKnock);
+    },
+    close: () => sql.end({ timeout: 5 }),
+  };
+}
+
+/**
+ * A postgres.js pool with the settings that every session of ours needs: UTC (a day must have 24 hours), a
+ * lock time-out (a forgotten transaction must not hang a worker), bigint as number (checked), camelCase.
+ */
+export function openPool(url: string, options: { max: number; name: string }): postgres.Sql {
+  return postgres(url, {
+    max: options.max,
+    connect_timeout: 5,
+    idle_timeout: 60,
+    max_lifetime: 60 * 60,
+    onnotice: () => {},
+    connection: {
+      application_name: options.name,
+      TimeZone: 'UTC',
+      lock_timeout: 5_000,
+      idle_in_transaction_session_timeout: 60_000,
+    },
+    types: { bigint: { to: 20, from: [20], serialize: String, parse: parseBigint } },
+    transform: { column: { from: postgres.toCamel } },
+  }) as unknown as postgres.Sql;
+}
+
+/** The named statements on a pool or a transaction of postgres.js. */
+export function bindStatements(sql: postgres.Sql | postgres.TransactionSql): Statements {
+  const bound: Record<string, (parameters?: Record<string, unknown>) => Promise<unknown>> = {};
+  for (const [name, statement] of Object.entries<Statement>({ ...queries, ...machine })) {
+    bound[name] = async (parameters = {}) =>
+      // simple to await: postgres.js queries are lazy, an un-awaited one would silently never run
+      await sql.unsafe(
+        statement.text,
+        statement.parameters.map((parameter) => parameters[parameter] as never),
+        { prepare: true },
+      );
+  }
+  return bound as unknown as Statements;
+}
+
+function parseBigint(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`bigint ${text} does not fit a JavaScript number`);
+  return number;
+}

@@ -1,0 +1,133 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runner } from 'node-pg-migrate';
+import pg from 'pg';
+import type { AnyJob } from '../core/job.ts';
+import { Misconfigured } from '../core/errors.ts';
+import { packageRoot } from '../package-root.ts';
+
+export interface MigrateOptions {
+  databaseUrl: string;
+  /** The kinds to write to `evenfall.job_kind`. */
+  kinds: readonly AnyJob[];
+  /** The contract file; `sql/contract.sql` when absent. */
+  contractFile?: string | undefined;
+  log: (line: string) => void;
+}
+
+/**
+ * Brings the database up to date: migrations, then the contract with the app's data, then functions (always
+ * the current ones), then the kinds. Safe to run again and by several processes at once: the second waits.
+ *
+ * @throws Misconfigured when the contract does not fit the database
+ */
+export async function migrate(options: MigrateOptions): Promise<void> {
+  const client = new pg.Client({
+    connectionString: options.databaseUrl,
+    application_name: 'evenfall migrate',
+    options: '-c TimeZone=UTC -c client_min_messages=warning',
+  });
+  await client.connect();
+  try {
+    await client.query('create schema if not exists evenfall');
+    // ours, held to the end: node-pg-migrate's own lock covers the migrations only
+    await client.query(`select pg_advisory_lock(hashtext('evenfall migrate'))`);
+    const applied = await runner({
+      dbClient: client,
+      dir: join(packageRoot, 'sql', 'migrations'),
+      direction: 'up',
+      schema: 'evenfall',
+      migrationsTable: 'migration',
+      migrationsSchema: 'evenfall',
+      advisoryLockMode: 'wait',
+      log: () => {},
+    });
+    for (const migration of applied) options.log(`applied ${migration.name}`);
+    await applyContract(client, options.contractFile ?? join(packageRoot, 'sql', 'contract.sql'));
+    for (const file of sqlFiles('functions')) await client.query(readFileSync(file, 'utf8'));
+    await writeKinds(client, options.kinds);
+    options.log(`${options.kinds.length} kinds of job known; the database is up to date`);
+  } finally {
+    await client.end();
+  }
+}
+
+function sqlFiles(folder: string): string[] {
+  const path = join(packageRoot, 'sql', folder);
+  return readdirSync(path)
+    .filter((file) => file.endsWith('.sql'))
+    .toSorted()
+    .map((file) => join(path, file));
+}
+
+/** The contract's views and functions, and domains of the views' own id types (docs/protocol.md, "The contract's ids"). */
+async function applyContract(client: pg.Client, file: string): Promise<void> {
+  let text;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Misconfigured(`the contract file ${file} cannot be read`, { cause: error });
+  }
+  try {
+    await client.query('begin');
+    await client.query(text);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Misconfigured(
+      `the contract ${file} does not fit this database: ${message}\n` +
+        'It maps your tables for Evenfall. Copy it, change it to your schema, and run `evenfall migrate --contract FILE`.',
+      { cause: error },
+    );
+  }
+  for (const [domain, view] of [
+    ['app_team_id', 'app_team'],
+    ['app_user_id', 'app_user'],
+  ] as const) {
+    await writeIdDomain(client, domain, view);
+  }
+}
+
+async function writeIdDomain(client: pg.Client, domain: string, view: string): Promise<void> {
+  const { rows } = await client.query<{ wanted: string; present: string | null }>(
+    `select format_type(a.atttypid, a.atttypmod) as wanted,
+       (select format_type(t.typbasetype, t.typtypmod) from pg_type t
+        where t.typname = $1 and t.typnamespace = 'evenfall'::regnamespace) as present
+     from pg_attribute a where a.attrelid = to_regclass('evenfall.' || $2) and a.attname = 'id'`,
+    [domain, view],
+  );
+  const [row] = rows;
+  if (!row) throw new Misconfigured(`the contract's view evenfall.${view} has no column id`);
+  if (row.present === row.wanted) return;
+  if (row.present !== null) await client.query(`drop domain evenfall.${domain}`);
+  await client.query(`create domain evenfall.${domain} as ${row.wanted}`);
+}
+
+async function writeKinds(client: pg.Client, kinds: readonly AnyJob[]): Promise<void> {
+  for (const kind of kinds) {
+    await client.query(
+      `insert into evenfall.job_kind (kind, queue, summary, payload_version, payload_schema, key_fields, team_field,
+         precedence, give_up_after, crash_budget)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+       on conflict (kind) do update set queue = excluded.queue, summary = excluded.summary,
+         payload_version = excluded.payload_version, payload_schema = excluded.payload_schema,
+         key_fields = excluded.key_fields, team_field = excluded.team_field, precedence = excluded.precedence,
+         give_up_after = excluded.give_up_after, crash_budget = excluded.crash_budget
+       -- an older release that migrates late must not take a newer kind back
+       where excluded.payload_version >= job_kind.payload_version`,
+      [
+        kind.name,
+        kind.queue,
+        kind.summary,
+        kind.payloadVersion ?? 1,
+        JSON.stringify(kind.payload.json),
+        kind.key,
+        kind.team ?? null,
+        kind.precedence ? JSON.stringify({ [kind.precedence.field]: kind.precedence.weakestFirst }) : null,
+        kind.retry.giveUpAfter,
+        kind.retry.crashBudget,
+      ],
+    );
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Failures that say nothing about the statement: the database is away, restarting, full, or had to break a
+ * deadlock. Whoever meets one tries again; a job that does uses no attempt.
+ */
+const passing = new Set([
+  // postgres.js and sockets
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  // Postgres: serialization failure, deadlock, lock not available, too many connections, shutting down, starting up
+  '40001',
+  '40P01',
+  '55P03',
+  '53300',
+  '57P01',
+  '57P02',
+  '57P03',
+  '25P03',
+]);
+
+export function isPassingTrouble(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
+  return passing.has(error.code) || /^08/.test(error.code);
+}

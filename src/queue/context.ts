@@ -1,0 +1,62 @@
+import type { AlertPort } from '../core/alert.ts';
+import type { Context, Log } from '../core/context.ts';
+import type { AtFailpoint } from '../core/failpoints.ts';
+import type { StripePort } from '../core/stripe.ts';
+import type { Database } from '../db/connect.ts';
+import { effectLedger } from './effect-ledger.ts';
+import type { RunOfJob } from './effect-ledger.ts';
+
+export interface ContextParts {
+  readonly database: Database;
+  readonly stripe: StripePort;
+  readonly alerts: AlertPort;
+  readonly log: Log;
+  readonly failpoint: AtFailpoint;
+  readonly kill: AbortSignal;
+  readonly run: RunOfJob;
+  readonly kind: string;
+  readonly teamId: string | null;
+  readonly attempt: number;
+  readonly occasion: string;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+/** What one run of a job may touch. */
+export function buildContext(parts: ContextParts): Context {
+  const { database, run, kind, teamId, now, signal } = parts;
+  return {
+    now,
+    signal,
+    log: parts.log,
+    attempt: parts.attempt,
+    occasion: parts.occasion,
+    sql: database.statements,
+    stripe: parts.stripe,
+    alerts: parts.alerts,
+    effects: effectLedger(parts),
+    async history(tx, entry) {
+      await tx.recordHistory({
+        at: now,
+        what: entry.what,
+        teamId: entry.teamId ?? teamId,
+        subject: entry.subject,
+        detail: entry.detail ?? {},
+        jobId: run.jobId,
+        source: `job:${kind}`,
+      });
+    },
+    async enqueue(job, payload) {
+      const [row] = await database.statements.enqueue({
+        kind: job.name,
+        payload,
+        key: null,
+        runAt: null,
+        teamId: null,
+        priority: 0,
+      });
+      if (!row) throw new Error(`evenfall.enqueue returned nothing for ${job.name}`);
+      return row.id;
+    },
+  };
+}

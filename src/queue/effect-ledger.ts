@@ -1,0 +1,124 @@
+import type { Act, Effects, Evidence, Performed } from '../core/effects.ts';
+import { Retryable, StaleRun, Terminal, describeFailure } from '../core/errors.ts';
+import type { AtFailpoint } from '../core/failpoints.ts';
+import type { Database } from '../db/connect.ts';
+import { persist } from './persist.ts';
+
+/** Which run asks. `jobId` null: inline, without a job row. */
+export interface RunOfJob {
+  readonly jobId: number | null;
+  readonly runNo: number;
+}
+
+interface LedgerOptions {
+  readonly database: Database;
+  readonly run: RunOfJob;
+  /** Aborted: begin nothing new. A claimed act is still seen through to its settling. */
+  readonly signal: AbortSignal;
+  /** Aborted: the process must go now, even without having written. */
+  readonly kill: AbortSignal;
+  readonly failpoint: AtFailpoint;
+}
+
+/**
+ * The ledger in `evenfall.effect`: claimed before the act in a transaction of its own, settled right after it
+ * together with the domain fact (docs/protocol.md, "An effect").
+ */
+export function effectLedger({ database, run, signal, kill, failpoint }: LedgerOptions): Effects {
+  const { statements } = database;
+
+  async function perform(act: Act): Promise<Performed> {
+    signal.throwIfAborted();
+    const [claim] = await statements.claimEffect({ ...run, key: act.key, kind: act.kind });
+    switch (claim?.verdict) {
+      case 'claimed':
+        return await doIt(act);
+      case 'ask':
+        return await askFirst(act);
+      case 'settled':
+        return { happened: 'before', evidence: (claim.evidence ?? {}) as Evidence };
+      case 'unknown':
+        return giveUp(act);
+      case 'held':
+        throw new Retryable(`another job is at ${act.key} right now`, {
+          facts: { class: 'effect_held' },
+          waiting: true,
+          afterMs: 2_000,
+        });
+      default:
+        throw new StaleRun(run.jobId, run.runNo);
+    }
+  }
+
+  /** An earlier run claimed it and died: what became of the act, only the other side knows. */
+  async function askFirst(act: Act): Promise<Performed> {
+    if (!act.ask) {
+      await fenced(statements.giveUpEffect({ ...run, key: act.key, evidence: {} }));
+      return giveUp(act);
+    }
+    const evidence = await act.ask();
+    return evidence ? await settle(act, 'before', evidence) : await doIt(act);
+  }
+
+  async function doIt(act: Act): Promise<Performed> {
+    await failpoint('effect.claimed');
+    let evidence: Evidence;
+    try {
+      evidence = await act.act();
+    } catch (error) {
+      return await readAgain(act, error);
+    }
+    await failpoint('effect.acted');
+    return await settle(act, 'now', evidence);
+  }
+
+  /**
+   * The act failed. It may have happened all the same: the answer was lost, or "no such subscription" means
+   * that it is over. So ask; release the claim only when it certainly did not happen.
+   */
+  async function readAgain(act: Act, failure: unknown): Promise<Performed> {
+    const refused = failure instanceof Terminal || (failure instanceof Retryable && !failure.outcomeUnknown);
+    if (act.ask && !(failure instanceof Retryable && refused)) {
+      let evidence: Evidence | undefined;
+      try {
+        evidence = await act.ask();
+      } catch (error) {
+        // could not ask: the claim stays open, and the next run asks before it acts
+        if (!(error instanceof Terminal)) throw error;
+      }
+      if (evidence) return await settle(act, 'now', evidence);
+    }
+    if (refused) {
+      const evidence = describeFailure(failure);
+      await persist(() => fenced(statements.releaseEffect({ ...run, key: act.key, evidence })), kill);
+    }
+    throw failure;
+  }
+
+  async function settle(act: Act, happened: 'now' | 'before', evidence: Evidence): Promise<Performed> {
+    await persist(
+      () =>
+        database.transaction(async (tx) => {
+          await fenced(tx.settleEffect({ ...run, key: act.key, evidence }));
+          await act.settle?.(tx, evidence);
+        }),
+      kill,
+    );
+    await failpoint('effect.settled');
+    return { happened, evidence };
+  }
+
+  function giveUp(act: Act): Performed {
+    if (act.unknown === 'give-up') return { happened: 'unknown', evidence: {} };
+    throw new Terminal(
+      `nobody can say whether ${act.key} happened; look, then \`evenfall effect settle KEY --happened|--did-not\` and replay`,
+      { facts: { class: 'unknown_effect', code: act.kind } },
+    );
+  }
+
+  async function fenced(write: Promise<unknown[]>): Promise<void> {
+    if ((await write).length === 0) throw new StaleRun(run.jobId, run.runNo);
+  }
+
+  return { perform };
+}

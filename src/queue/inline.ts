@@ -1,0 +1,91 @@
+import type { Context, Log } from '../core/context.ts';
+import { describeFailure } from '../core/errors.ts';
+import type { AnyJob } from '../core/job.ts';
+import { noFailpoints } from '../core/failpoints.ts';
+import type { AlertPort } from '../core/alert.ts';
+import type { StripePort, Subscription } from '../core/stripe.ts';
+import type { Database } from '../db/connect.ts';
+import { buildContext } from './context.ts';
+
+export interface InlineOptions {
+  readonly database: Database;
+  readonly stripe: StripePort;
+  readonly alerts: AlertPort;
+  readonly log: Log;
+  /** Pretend that it is this time. */
+  readonly now?: Date | undefined;
+  /** Read everything, change nothing, here or outside. */
+  readonly dryRun: boolean;
+}
+
+/** What `evenfall run --json` prints. */
+export interface InlineResult {
+  kind: string;
+  outcome: 'done' | 'skipped' | 'snoozed' | 'failed';
+  reason: string | null;
+  detail: unknown;
+}
+
+/**
+ * Runs a job here and now, without a row in `evenfall.job`. Its effects are claimed and settled as always, so
+ * that it and a queued job never do the same thing twice.
+ */
+export async function runInline(job: AnyJob, payload: unknown, options: InlineOptions): Promise<InlineResult> {
+  const [clock] = await options.database.statements.databaseNow();
+  const never = new AbortController().signal;
+  const context = buildContext({
+    ...options,
+    failpoint: noFailpoints,
+    kill: never,
+    run: { jobId: null, runNo: 0 },
+    kind: job.name,
+    teamId: null,
+    attempt: 1,
+    occasion: `inline ${clock?.now.toISOString() ?? ''}`,
+    now: options.now ?? clock?.now ?? new Date(0),
+    signal: AbortSignal.timeout(job.timeoutMs),
+  });
+  try {
+    const outcome = await job.run(options.dryRun ? pretending(context) : context, payload as never);
+    if (outcome.kind === 'snoozed') {
+      return { kind: job.name, outcome: 'snoozed', reason: outcome.reason, detail: { until: outcome.until } };
+    }
+    const { write } = outcome;
+    if (write && !options.dryRun) await options.database.transaction(write);
+    const reason = outcome.kind === 'skipped' ? outcome.reason : null;
+    return { kind: job.name, outcome: outcome.kind, reason, detail: outcome.detail };
+  } catch (error) {
+    const facts = describeFailure(error);
+    if (facts.class === 'unexpected') options.log.error({ kind: job.name, err: error }, 'unexpected failure');
+    return { kind: job.name, outcome: 'failed', reason: facts.message, detail: facts };
+  }
+}
+
+/** The same job on a world that only looks changed: acts change a copy of what Stripe said, nothing is claimed. */
+function pretending(context: Context): Context {
+  const ended = new Map<string, Subscription>();
+  const asIfEnded = (subscription: Subscription) => ended.get(subscription.id) ?? subscription;
+  const { stripe } = context;
+  const end = async (id: string, change: Partial<Subscription>) => {
+    const subscription = { ...(await stripe.retrieveSubscription(id)), ...change };
+    ended.set(id, subscription);
+    return subscription;
+  };
+  return {
+    ...context,
+    enqueue: () => Promise.resolve(0),
+    alerts: { deadLetter: () => Promise.resolve([]) },
+    stripe: {
+      listLiveSubscriptions: async (customerId) =>
+        (await stripe.listLiveSubscriptions(customerId)).map(asIfEnded).filter((one) => !one.over),
+      retrieveSubscription: async (id) => asIfEnded(await stripe.retrieveSubscription(id)),
+      cancelSubscription: (id) => end(id, { over: true, status: 'canceled' }),
+      cancelSubscriptionAtPeriodEnd: (id) => end(id, { ending: true }),
+    },
+    effects: {
+      async perform(act) {
+        return { happened: 'now', evidence: await act.act() };
+      },
+    },
+  };
+}

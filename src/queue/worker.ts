@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AlertPort } from '../core/alert.ts';
+import type { Log } from '../core/context.ts';
+import { Misconfigured } from '../core/errors.ts';
+import type { AtFailpoint } from '../core/failpoints.ts';
+import { queueNames } from '../core/job.ts';
+import type { AnyJob, QueueName } from '../core/job.ts';
+import type { StripePort } from '../core/stripe.ts';
+import type { Database } from '../db/connect.ts';
+import { isPassingTrouble } from '../db/trouble.ts';
+import type { QueueBackend, TicketQueue, TicketWorker } from './backend.ts';
+import { carry } from './carrier.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Heartbeat, lease } from './heartbeat.ts';
+import { Reconciler } from './reconciler.ts';
+import { Runner, shutdownReason } from './runner.ts';
+
+export interface WorkerOptions {
+  readonly database: Database;
+  /** One connection that nothing else uses: the lease must not wait for a busy pool. */
+  readonly heartbeatDatabase: Database;
+  readonly backend: QueueBackend;
+  readonly jobs: readonly AnyJob[];
+  /** Jobs at once, in each queue. */
+  readonly concurrency: number;
+  readonly stripe: StripePort;
+  readonly alerts: AlertPort;
+  readonly log: Log;
+  readonly failpoint: AtFailpoint;
+  readonly clockOffsetMs: () => number;
+  readonly random: () => number;
+}
+
+export interface RunningWorker {
+  readonly id: string;
+  /** Rejects when the queue backend does not answer. */
+  pingQueues(): Promise<void>;
+  /**
+   * Stops claiming, lets runs end; those that have not after `graceMs` are asked to stop and given back; a
+   * claimed effect is still settled. Resolves within `graceMs` and a few seconds, Redis or no Redis.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+/**
+ * A worker process: dispatcher, one BullMQ worker a queue, heartbeat and reconciler around one runner.
+ * Waits for Postgres to be there, and says so.
+ *
+ * @throws Misconfigured when the database lacks a migration that this code needs
+ */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { database, backend, jobs, log } = options;
+  await untilReady(database, jobs, log);
+  const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const kill = new AbortController();
+  const drain = new AbortController();
+  const runner = new Runner({ ...options, workerId: id, lease, kill: kill.signal });
+
+  const heartbeat = new Heartbeat(options.heartbeatDatabase, { id, concurrency: options.concurrency }, log);
+  await heartbeat.start();
+  const queues = new Map<QueueName, TicketQueue>(queueNames.map((name) => [name, backend.openQueue(name)]));
+  const dispatcher = new Dispatcher({ ...options, queues, jobOptions: backend.jobOptions });
+  const onChange = () => dispatcher.knock();
+  const reconciler = new Reconciler({ ...options, queues, runner, workerId: id, onChange });
+  const workers: TicketWorker[] = queueNames.map((name) =>
+    backend.openWorker(name, options.concurrency, async (job, token = '') => {
+      try {
+        return await carry(runner, job, token, drain.signal, log);
+      } finally {
+        dispatcher.knock();
+      }
+    }),
+  );
+  await dispatcher.start();
+  reconciler.start();
+  log.info({ workerId: id, backend: backend.kind, kinds: jobs.length, concurrency: options.concurrency }, 'working');
+
+  return {
+    id,
+    pingQueues: () => backend.ping(),
+    async stop(graceMs) {
+      log.info({ workerId: id }, 'stopping');
+      // worker.close() without Redis never resolves: nothing below waits for it longer than its deadline
+      const closing = Promise.all(workers.map((worker) => worker.close()));
+      await Promise.race([Promise.all([dispatcher.stop(), reconciler.stop()]), sleep(2_000)]);
+      const ended = await Promise.race([closing.then(() => true), sleep(graceMs, false)]);
+      if (!ended) {
+        drain.abort(shutdownReason);
+        await Promise.race([closing, sleep(5_000)]);
+      }
+      kill.abort();
+      await Promise.race([heartbeat.stop().catch(() => {}), sleep(2_000)]);
+      await Promise.race([Promise.all([...queues.values()].map((queue) => queue.close())), sleep(2_000)]);
+      await Promise.race([backend.close(), sleep(2_000)]);
+      log.info({ workerId: id }, 'stopped');
+    },
+  };
+}
+
+/**
+ * Waits for Postgres, and checks that `evenfall migrate` has been run for this version.
+ *
+ * @throws Misconfigured naming what is missing
+ */
+export async function untilReady(database: Database, jobs: readonly AnyJob[], log: Log): Promise<void> {
+  for (;;) {
+    try {
+      const known = new Map(
+        (await database.statements.schemaState()).map((row) => [row.kind, row.payloadVersion]),
+      );
+      const unknown = jobs.filter((job) => (known.get(job.name) ?? 0) < (job.payloadVersion ?? 1));
+      if (unknown.length === 0) return;
+      const names = unknown.map((job) => job.name).join(', ');
+      throw new Misconfigured(`the database does not know these kinds yet: ${names}. Run \`evenfall migrate\`.`);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === '42P01' || error.code === '3F000')) {
+        throw new Misconfigured('the database has no Evenfall schema. Run `evenfall migrate`.', { cause: error });
+      }
+      if (!isPassingTrouble(error)) throw error;
+      log.warn({ code: (error as Error & { code: string }).code }, 'Postgres does not answer; trying again');
+    }
+    await sleep(1_000);
+  }
+}

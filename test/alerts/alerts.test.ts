@@ -1,0 +1,245 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type AlertOptions, createAlerts } from '../../src/alerts/alerts.ts';
+import type { DeadLetterAlert } from '../../src/core/alert.ts';
+import { Misconfigured, Retryable } from '../../src/core/errors.ts';
+import { createMailTransport, type MailTransport } from '../../src/mail/transport.ts';
+import { type Inbox, startInbox } from '../../src/stand-ins/inbox/index.ts';
+
+const alert: DeadLetterAlert = {
+  id: 'dead-letter-17',
+  deadLetterId: 17,
+  jobId: 48213,
+  kind: 'cancel-subscription',
+  teamId: 'team 3021',
+  attempts: 6,
+  at: new Date('2026-03-14T09:26:53.589Z'),
+  error: {
+    class: 'stripe_refused',
+    message: 'Stripe refused for good to cancel the subscription.',
+    type: 'invalid_request_error',
+    code: 'resource_missing',
+    httpStatus: 404,
+    requestId: 'req_8sKq2LmZ0aVtYw',
+    url: 'https://dashboard.stripe.com/test/logs/req_8sKq2LmZ0aVtYw',
+  },
+};
+
+type Line = { level: string; fields: Record<string, unknown>; message: string };
+let lines: Line[] = [];
+const write = (level: string) => (fields: object, message: string) =>
+  void lines.push({ level, fields: { ...fields }, message });
+const log = { info: write('info'), warn: write('warn'), error: write('error') };
+
+let inbox: Inbox;
+let mail: MailTransport;
+let hook: Server;
+let webhookUrl: string;
+let posts: { headers: IncomingHttpHeaders; body: unknown }[] = [];
+/** The status of each answer to come; 0 says nothing at all. Then 200. */
+let answers: number[] = [];
+
+beforeAll(async () => {
+  inbox = await startInbox();
+  mail = createMailTransport({
+    smtpUrl: inbox.smtpUrl,
+    from: 'Evenfall <hello@billing.example>',
+    timeouts: { connect: 500, greeting: 500, answer: 500, send: 2_000 },
+  });
+  hook = createServer(async (request, response) => {
+    const chunks = await request.toArray();
+    posts.push({ headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString()) });
+    const status = answers.shift() ?? 200;
+    if (status !== 0) response.writeHead(status, { location: '/elsewhere' }).end('thank you');
+  }).listen(0, '127.0.0.1');
+  await once(hook, 'listening');
+  webhookUrl = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hooks/s3cret?token=s3cret`;
+});
+
+afterAll(async () => {
+  mail.close();
+  hook.close();
+  hook.closeAllConnections();
+  await inbox.close();
+});
+
+beforeEach(() => {
+  inbox.clear();
+  inbox.faults.clear();
+  lines = [];
+  posts = [];
+  answers = [];
+});
+
+afterEach(() => expect(JSON.stringify(lines)).not.toMatch(/s3cret|[\w.]+@[\w]+/));
+
+const alerts = (options: Partial<AlertOptions>) =>
+  createAlerts({
+    log,
+    postRetries: { firstDelayMs: 5, timeoutMs: 250 },
+    publicUrl: 'https://evenfall.example/ops/',
+    ...options,
+  });
+const byMail = () => ({ mail, alertEmail: 'oncall@billing.example' });
+
+describe('by mail', () => {
+  it('tells the facts and the commands', async () => {
+    expect(await alerts(byMail()).deadLetter(alert)).toEqual(['mail']);
+    const [message] = inbox.messages;
+    expect(message?.envelope.to).toEqual(['oncall@billing.example']);
+    expect(message?.subject).toContain('cancel-subscription');
+    for (const part of [message?.text, message?.html]) {
+      expect(part).toContain('npx evenfall dead replay 17');
+      expect(part).toContain('req_8sKq2LmZ0aVtYw');
+      expect(part).toContain('https://evenfall.example/ops/teams/team%203021');
+    }
+  });
+
+  it('[P2] bears the same ids each time it is told', async () => {
+    const port = alerts(byMail());
+    await port.deadLetter(alert);
+    await port.deadLetter({ ...alert, attempts: 7 });
+    await port.deadLetter({ ...alert, id: 'dead-letter-18', deadLetterId: 18 });
+    const [first, second, other] = inbox.messages.map(({ headers }) =>
+      headers
+        .flatMap(({ name, value }) => (/^(message-id|x-evenfall-alert)$/i.test(name) ? [value] : []))
+        .toSorted(),
+    );
+    expect(first).toEqual([expect.stringMatching(/^<[0-9a-f]{40}@billing\.example>$/), 'dead-letter-17']);
+    expect(second).toEqual(first);
+    expect(other).not.toContain(first?.[0]);
+  });
+});
+
+describe('by post', () => {
+  it('posts every fact, absent ones as null', async () => {
+    expect(await alerts({ webhookUrl }).deadLetter(alert)).toEqual(['webhook']);
+    expect(posts).toHaveLength(1);
+    expect(posts[0]?.headers).toMatchObject({
+      'content-type': 'application/json',
+      'idempotency-key': 'dead-letter-17',
+    });
+    expect(posts[0]?.body).toEqual({
+      id: 'dead-letter-17',
+      type: 'dead_letter',
+      deadLetterId: 17,
+      jobId: 48213,
+      kind: 'cancel-subscription',
+      teamId: 'team 3021',
+      attempts: 6,
+      at: '2026-03-14T09:26:53.589Z',
+      error: { ...alert.error, subject: null, param: null },
+      commands: { show: 'npx evenfall dead show 17', replay: 'npx evenfall dead replay 17' },
+      url: 'https://evenfall.example/ops/teams/team%203021',
+    });
+  });
+
+  it('has no link where there is no team or no page', async () => {
+    await alerts({ webhookUrl }).deadLetter({ ...alert, teamId: null });
+    await alerts({ webhookUrl, publicUrl: undefined }).deadLetter(alert);
+    expect(posts.map(({ body }) => body)).toEqual([
+      expect.objectContaining({ url: null, teamId: null }),
+      expect.objectContaining({ url: null }),
+    ]);
+  });
+
+  it.each([[[500, 500]], [[408, 429]], [[0, 503]]])(
+    '[P2] is delivered after %j, under the same id each time',
+    async (statuses) => {
+      answers = statuses;
+      expect(await alerts({ webhookUrl }).deadLetter(alert)).toEqual(['webhook']);
+      expect(posts.map(({ headers }) => headers['idempotency-key'])).toEqual(Array(3).fill(alert.id));
+    },
+  );
+
+  it.each([400, 401, 404, 410, 302])('does not try again after %i', async (status) => {
+    answers = [status];
+    await expect(alerts({ webhookUrl }).deadLetter(alert)).rejects.toBeInstanceOf(Retryable);
+    expect(posts).toHaveLength(1);
+    expect(lines).toMatchObject([
+      { fields: { channel: 'webhook', failure: { class: 'webhook_refused', httpStatus: status } } },
+    ]);
+  });
+
+  it('stops after three tries', async () => {
+    answers = [500, 500, 500, 500];
+    await expect(alerts({ webhookUrl }).deadLetter(alert)).rejects.toBeInstanceOf(Retryable);
+    expect(posts).toHaveLength(3);
+  });
+
+  it('tries again when the network fails, and logs the host and the code alone', async () => {
+    let tries = 0;
+    const fetch = () => {
+      tries++;
+      const cause = Object.assign(new Error(`cannot reach ${webhookUrl}`), { code: 'ECONNRESET' });
+      return Promise.reject(new TypeError(`fetch failed for ${webhookUrl}`, { cause }));
+    };
+    const failure: unknown = await alerts({ webhookUrl, fetch })
+      .deadLetter(alert)
+      .catch((error: unknown) => error);
+    expect(tries).toBe(3);
+    expect(lines).toMatchObject([
+      { fields: { host: new URL(webhookUrl).host, failure: { code: 'ECONNRESET' } } },
+    ]);
+    expect(String(failure)).not.toContain('s3cret');
+  });
+
+  it('sends a name and password of the URL as a header', async () => {
+    await alerts({ webhookUrl: webhookUrl.replace('//', '//ann:s3cret%21@') }).deadLetter(alert);
+    const basic = Buffer.from('ann:s3cret!').toString('base64');
+    expect(posts[0]?.headers.authorization).toBe(`Basic ${basic}`);
+  });
+
+  it('refuses a URL that is none, without quoting it', () => {
+    const attempt = () => alerts({ webhookUrl: 'hooks.example/s3cret' });
+    expect(attempt).toThrow(Misconfigured);
+    expect(attempt).not.toThrow(/s3cret/);
+  });
+});
+
+describe('by both', () => {
+  it('names both', async () => {
+    expect(await alerts({ ...byMail(), webhookUrl }).deadLetter(alert)).toEqual(['mail', 'webhook']);
+  });
+
+  it('[P1] one that fails does not stop the other, and the log says so', async () => {
+    answers = [500, 500, 500];
+    expect(await alerts({ ...byMail(), webhookUrl }).deadLetter(alert)).toEqual(['mail']);
+    inbox.faults.add({ kind: 'refuse', code: 550, at: 'rcpt' });
+    expect(await alerts({ ...byMail(), webhookUrl }).deadLetter(alert)).toEqual(['webhook']);
+    expect(lines).toMatchObject([
+      { level: 'warn', fields: { channel: 'webhook', failure: { httpStatus: 500 } } },
+      { level: 'warn', fields: { channel: 'mail', failure: { class: 'mail_refused', code: '550' } } },
+    ]);
+  });
+
+  it('[P1] asks to be called again when none took it', async () => {
+    answers = [400];
+    inbox.faults.add({ kind: 'drop-before', at: 'data' });
+    await expect(alerts({ ...byMail(), webhookUrl }).deadLetter(alert)).rejects.toMatchObject({
+      name: 'Retryable',
+      facts: { class: 'alert_failed', subject: 'dead-letter-17' },
+      message: expect.stringMatching(/mail \(.+\); webhook \(.+400\)$/),
+    });
+  });
+});
+
+it('[P1] is in the log at least when nobody is to be told', async () => {
+  for (const options of [{}, { mail }, { alertEmail: 'oncall@billing.example' }]) {
+    expect(await alerts(options).deadLetter(alert)).toEqual([]);
+  }
+  expect(lines).toHaveLength(3);
+  expect(lines[0]).toMatchObject({
+    level: 'error',
+    fields: { alert: { deadLetterId: 17, kind: alert.kind } },
+  });
+});
+
+it('[P7] takes an address out of a message that holds one by mistake', async () => {
+  const error = { ...alert.error, message: 'no such customer: ann@customer.example' };
+  await alerts({ webhookUrl }).deadLetter({ ...alert, error });
+  await alerts({}).deadLetter({ ...alert, error });
+  expect(posts[0]?.body).toMatchObject({ error: { message: 'no such customer: (address)' } });
+});

@@ -1,0 +1,70 @@
+import type { AlertPort, DeadLetterAlert } from '../../src/core/alert.ts';
+import type { AtFailpoint, Failpoint } from '../../src/core/failpoints.ts';
+import { noFailpoints } from '../../src/core/failpoints.ts';
+import type { AnyJob } from '../../src/core/job.ts';
+import type { StripePort } from '../../src/core/stripe.ts';
+import type { Database } from '../../src/db/connect.ts';
+import { lease } from '../../src/queue/heartbeat.ts';
+import { Runner } from '../../src/queue/runner.ts';
+import type { Ended, RunnerOptions } from '../../src/queue/runner.ts';
+
+export const silentLog = { info() {}, warn() {}, error() {}, debug() {} };
+
+/** Stripe for tests that must not reach it. */
+export const noStripe = new Proxy({} as StripePort, {
+  get: (_target, name) => () => Promise.reject(new Error(`no Stripe in this test (${String(name)})`)),
+});
+
+export function recordingAlerts(): AlertPort & { sent: DeadLetterAlert[] } {
+  const sent: DeadLetterAlert[] = [];
+  return { sent, deadLetter: (alert) => Promise.resolve((sent.push(alert), ['test'])) };
+}
+
+/** Stands for a process that dies at a point: nothing after it happens. */
+export class Killed extends Error {
+  override readonly name = 'Killed';
+}
+
+export function dieAt(point: Failpoint): AtFailpoint {
+  return (reached) => (reached === point ? Promise.reject(new Killed(point)) : Promise.resolve());
+}
+
+/** A runner without BullMQ: what a worker does with one job, under the test's hand. */
+export async function createRunner(
+  database: Database,
+  jobs: readonly AnyJob[],
+  options: Partial<RunnerOptions> = {},
+): Promise<{ runner: Runner; workerId: string; runNext: (queue?: string) => Promise<Ended | undefined> }> {
+  const workerId = options.workerId ?? `worker-${Math.random().toString(36).slice(2)}`;
+  await database.statements.beat({ id: workerId, concurrency: 10 });
+  const runner = new Runner({
+    database,
+    jobs,
+    workerId,
+    lease,
+    stripe: noStripe,
+    alerts: recordingAlerts(),
+    log: silentLog,
+    failpoint: noFailpoints,
+    clockOffsetMs: () => 0,
+    random: () => 0.5,
+    kill: new AbortController().signal,
+    ...options,
+  });
+  const runNext = async (queue = 'lifecycle') => {
+    const [row] = await claimOne(database, jobs, queue);
+    if (!row) return undefined;
+    return await runner.run({ id: row.id, dispatchNo: row.dispatchNo, kind: row.kind }, new AbortController().signal);
+  };
+  return { runner, workerId, runNext };
+}
+
+export async function claimOne(database: Database, jobs: readonly AnyJob[], queue = 'lifecycle') {
+  await database.statements.promoteDue({ batch: 100 });
+  return await database.statements.claim({ queue, slots: 1, after: '', kinds: jobs.map((job) => job.name) });
+}
+
+/** As if the worker's process had died long ago. */
+export async function forgetHeartbeat(database: Database, workerId: string): Promise<void> {
+  await database.statements.signOff({ id: workerId });
+}

@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { queueNames } from '../../src/core/job.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { openWeb, viewer } from './web.ts';
+
+const executablePath = '/usr/bin/chromium';
+const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+test('a viewer logs in with a browser and sees every queue; the page breaks no rule of its policy', async (context) => {
+  context.skip(!existsSync(executablePath), `no browser for the tests: ${executablePath} is not there`);
+  const { url } = await createTestDatabase();
+  const web = await openWeb(url, { config: { DASHBOARD_USERS: [viewer] } });
+  const browser = await chromium.launch({ executablePath, args });
+  try {
+    const page = await browser.newPage({
+      httpCredentials: { username: viewer.name, password: viewer.password },
+    });
+    const complaints: string[] = [];
+    const elsewhere: string[] = [];
+    page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())));
+    page.on('pageerror', (error) => void complaints.push(error.message));
+    page.on(
+      'response',
+      (response) => void (response.url().startsWith(web.url) || elsewhere.push(response.url())),
+    );
+
+    await page.goto(`${web.url}/queues`);
+
+    for (const name of queueNames) await page.getByText(name, { exact: true }).first().waitFor();
+    await page.getByText('Evenfall').first().waitFor();
+    await page.getByText('development').first().waitFor();
+    // the web font is refused on purpose; the page has others
+    expect(complaints.filter((text) => !text.includes('fonts.googleapis.com'))).toEqual([]);
+    expect(elsewhere).toEqual([]);
+  } finally {
+    await browser.close();
+  }
+});
