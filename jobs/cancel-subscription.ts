@@ -54,6 +54,9 @@ export const cancelSubscription = defineJob({
 
 type When = 'now' | 'at_period_end';
 
+/** One ending, as it is claimed: what a later run has to know of it. */
+type Ending = { subscriptionId: string; customerId: string; statusBefore: string; when: When };
+
 /** Ends what is live, then looks again: a subscription can begin while others are being cancelled. */
 async function endAll(
   ctx: Context,
@@ -63,6 +66,12 @@ async function endAll(
 ): Promise<Outcome> {
   const cancelled = new Set<string>();
   const over = new Set<string>();
+  // what an earlier run ended but could not record is over by now, and no look would find it
+  for (const { key, about } of await ctx.effects.begun()) {
+    const ending = about as Ending;
+    await end(ctx, key, ending, teamId);
+    cancelled.add(ending.subscriptionId);
+  }
   for (let looks = 0; looks < 3; looks++) {
     const open = [];
     for (const subscription of await look()) {
@@ -70,9 +79,10 @@ async function endAll(
       else if (!cancelled.has(subscription.id)) over.add(subscription.id);
     }
     if (open.length === 0) return done({ cancelled: [...cancelled], alreadyOver: [...over] });
-    for (const subscription of open) {
-      await end(ctx, subscription, when, teamId);
-      cancelled.add(subscription.id);
+    for (const { id, customerId, status } of open) {
+      const ending = { subscriptionId: id, customerId, statusBefore: status, when };
+      await end(ctx, keyOf(ctx, id, when), ending, teamId);
+      cancelled.add(id);
     }
   }
   throw new Retryable('subscriptions are still live after three rounds of cancelling', {
@@ -80,13 +90,20 @@ async function endAll(
   });
 }
 
-async function end(ctx: Context, subscription: Subscription, when: When, teamId?: string): Promise<void> {
-  const { id } = subscription;
+/**
+ * Cancelled at once is for ever. "At period end" can be taken back by the customer and asked for anew, so
+ * there each asking is an occasion of its own.
+ */
+function keyOf(ctx: Context, id: string, when: When): string {
+  return when === 'now' ? `stripe:cancel:${id}` : `stripe:cancel-at-period-end:${id}:${ctx.occasion}`;
+}
+
+async function end(ctx: Context, key: string, ending: Ending, teamId?: string): Promise<void> {
+  const { subscriptionId: id, when } = ending;
   await ctx.effects.perform({
-    // Cancelled at once is for ever. "At period end" can be taken back by the customer and asked for anew,
-    // so there each asking is an occasion of its own.
-    key: when === 'now' ? `stripe:cancel:${id}` : `stripe:cancel-at-period-end:${id}:${ctx.occasion}`,
+    key,
     kind: when === 'now' ? 'stripe.subscription.cancel' : 'stripe.subscription.cancel-at-period-end',
+    about: ending,
     act: async () =>
       proof(
         when === 'now'
@@ -102,7 +119,7 @@ async function end(ctx: Context, subscription: Subscription, when: When, teamId?
         what: when === 'now' ? 'subscription.cancelled' : 'subscription.cancelled-at-period-end',
         subject: `subscription:${id}`,
         ...(teamId === undefined ? {} : { teamId }),
-        detail: { customerId: subscription.customerId, statusBefore: subscription.status, ...evidence },
+        detail: { customerId: ending.customerId, statusBefore: ending.statusBefore, ...evidence },
       }),
   });
 }

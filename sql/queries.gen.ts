@@ -196,7 +196,13 @@ export interface SchemaStateRow {
 
 export interface ClaimEffectRow {
   verdict: string;
+  id: number | null;
   evidence: unknown;
+}
+
+export interface BegunEffectsRow {
+  key: string;
+  about: unknown;
 }
 
 export interface SettleEffectRow {
@@ -368,12 +374,16 @@ export interface Machine {
    */
   schemaState(): Promise<SchemaStateRow[]>;
   /**
-   * Claims a business key before the act. A new key or a released one is claimed. An open claim of an older
-   * run, which is over or dead, is taken over: then the other side must be asked before anything is done.
+   * Claims a business key before the act, or says why not (sql/functions/claim_effect.sql).
    */
-  claimEffect(parameters: { jobId: number | null; runNo: number; key: string; kind: string }): Promise<ClaimEffectRow[]>;
+  claimEffect(parameters: { jobId: number | null; runNo: number; key: string; kind: string; about: unknown }): Promise<ClaimEffectRow[]>;
   /**
-   * claimed → settled, by the run that claimed it and only while that run is current.
+   * What earlier runs of this job claimed, and neither settled nor released. Rides effect_job.
+   */
+  begunEffects(parameters: { jobId: number | null; runNo: number }): Promise<BegunEffectsRow[]>;
+  /**
+   * claimed → settled, by the run that claimed it and only while that run is current. What the claim was about
+   * stays in the evidence.
    */
   settleEffect(parameters: { jobId: number | null; runNo: number; evidence: unknown; key: string }): Promise<SettleEffectRow[]>;
   /**
@@ -383,7 +393,7 @@ export interface Machine {
   /**
    * claimed → unknown: nobody can say whether it happened. Visible until a person settles it.
    */
-  giveUpEffect(parameters: { jobId: number | null; runNo: number; evidence: unknown; key: string }): Promise<GiveUpEffectRow[]>;
+  giveUpEffect(parameters: { jobId: number | null; runNo: number; key: string }): Promise<GiveUpEffectRow[]>;
   /**
    * unknown → settled or released, by a person who looked.
    */
@@ -410,7 +420,7 @@ export interface Machine {
   /**
    * dispatched → running, or running with a dead worker → running (sql/functions/start_job.sql).
    */
-  start(parameters: { id: number; dispatchNo: number; workerId: string; lease: string; payloadVersion: number; crashBudget: number }): Promise<StartRow[]>;
+  start(parameters: { id: number; dispatchNo: number; workerId: string; lease: string; payloadVersion: number }): Promise<StartRow[]>;
   /**
    * running → done | skipped. Fenced by run_no. Asked for again meanwhile: running → queued, as a new asking.
    */
@@ -558,11 +568,15 @@ export const machine = {
     parameters: [],
   },
   claimEffect: {
-    text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n), before as (\n  select e.id, e.state, e.job_id, e.run_no, e.evidence from evenfall.effect e, fence where e.key = $3 for update of e\n), claimed as (\n  insert into evenfall.effect (key, kind, job_id, run_no, state, claimed_at)\n  select $3, $4, fence.id, $2, 'claimed', clock_timestamp() from fence\n  on conflict (key) do update\n    set state = 'claimed', job_id = excluded.job_id, run_no = excluded.run_no, claimed_at = excluded.claimed_at, evidence = null\n    where effect.state = 'released'\n      or (effect.state = 'claimed' and (\n        (effect.job_id = excluded.job_id and effect.run_no < excluded.run_no)\n        or (effect.job_id is null and effect.claimed_at < clock_timestamp() - interval '10 minutes')\n        or (effect.job_id is not null and not exists (\n          select from evenfall.job other\n          where other.id = effect.job_id and other.run_no = effect.run_no and other.state = 'running'))))\n  returning id\n)\nselect\n  case\n    when not exists (select from fence) then 'stale'\n    when claimed.id is not null and before.state = 'claimed' then 'ask'\n    when claimed.id is not null then 'claimed'\n    when before.state = 'claimed' then 'held'\n    when before.state is null then 'held'\n    else before.state\n  end as \"verdict\",\n  before.evidence as \"evidence\"\nfrom (select 1) always left join claimed on true left join before on true",
-    parameters: ['jobId', 'runNo', 'key', 'kind'],
+    text: "select verdict as \"verdict\", id as \"id\", evidence as \"evidence\"\nfrom evenfall.claim_effect($1, $2, $3, $4, $5)",
+    parameters: ['jobId', 'runNo', 'key', 'kind', 'about'],
+  },
+  begunEffects: {
+    text: "select key, evidence as \"about\" from evenfall.effect\nwhere job_id = $1 and run_no < $2 and state = 'claimed' order by id",
+    parameters: ['jobId', 'runNo'],
   },
   settleEffect: {
-    text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'settled', settled_at = clock_timestamp(), evidence = $3\nfrom fence\nwhere e.key = $4 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
+    text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'settled', settled_at = clock_timestamp(), evidence = coalesce(e.evidence, '{}') || $3\nfrom fence\nwhere e.key = $4 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
     parameters: ['jobId', 'runNo', 'evidence', 'key'],
   },
   releaseEffect: {
@@ -570,8 +584,8 @@ export const machine = {
     parameters: ['jobId', 'runNo', 'evidence', 'key'],
   },
   giveUpEffect: {
-    text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'unknown', evidence = $3\nfrom fence\nwhere e.key = $4 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
-    parameters: ['jobId', 'runNo', 'evidence', 'key'],
+    text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'unknown'\nfrom fence\nwhere e.key = $3 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
+    parameters: ['jobId', 'runNo', 'key'],
   },
   settleUnknown: {
     text: "update evenfall.effect\nset state = case when $1::boolean then 'settled' else 'released' end,\n    settled_at = case when $1::boolean then clock_timestamp() end,\n    evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', $2::text)\nwhere id = $3 and state = 'unknown'\nreturning key, state",
@@ -594,8 +608,8 @@ export const machine = {
     parameters: ['queue', 'kinds', 'after', 'slots'],
   },
   start: {
-    text: "select verdict as \"verdict\", payload as \"payload\", team_id as \"team_id\", attempts as \"attempts\",\n  crashes as \"crashes\", asks as \"asks\", run_no as \"run_no\", run_at as \"run_at\",\n  deadline_at as \"deadline_at\", last_error as \"last_error\", db_now as \"db_now\"\nfrom evenfall.start_job($1, $2, $3, $4, $5, $6)",
-    parameters: ['id', 'dispatchNo', 'workerId', 'lease', 'payloadVersion', 'crashBudget'],
+    text: "select verdict as \"verdict\", payload as \"payload\", team_id as \"team_id\", attempts as \"attempts\",\n  crashes as \"crashes\", asks as \"asks\", run_no as \"run_no\", run_at as \"run_at\",\n  deadline_at as \"deadline_at\", last_error as \"last_error\", db_now as \"db_now\"\nfrom evenfall.start_job($1, $2, $3, $4, $5)",
+    parameters: ['id', 'dispatchNo', 'workerId', 'lease', 'payloadVersion'],
   },
   finish: {
     text: "update evenfall.job\nset state = case when rerun_payload is null then $1 else 'queued' end,\n    due = rerun_payload is not null and rerun_at <= clock_timestamp(),\n    finished_at = case when rerun_payload is null then clock_timestamp() end,\n    outcome = $2, public_message = null, last_error = null, worker_id = null, waiting_since = null,\n    payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),\n    deadline_at = coalesce(\n      rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),\n    attempts = case when rerun_payload is null then attempts else 0 end,\n    asks = asks + (rerun_payload is not null)::int, rerun_payload = null, rerun_at = null\nwhere id = $3 and run_no = $4 and state = 'running'\nreturning state",

@@ -106,9 +106,10 @@ begin
       when live.state = 'running' then live.rerun_at
       when live.state = 'queued' and live.attempts = 0 then live.run_at end;
     winner := evenfall.winning_payload(definition.precedence, standing, asked);
+    -- two askings of the same hour, or by two clocks, are never quite as late as each other
     if winner is null or (standing <> asked and case
-      when winner = asked then wanted_at > greatest(stands_for, asked_at)
-      else stands_for > greatest(wanted_at, asked_at) end)
+      when winner = asked then wanted_at > greatest(stands_for, asked_at) + interval '1 minute'
+      else stands_for > greatest(wanted_at, asked_at) + interval '1 minute' end)
     then
       raise exception 'evenfall: a live % with key % has another payload (job %)', $1, the_key, live.id
         using errcode = 'EF409', hint = 'Cancel it with evenfall.cancel(kind, key), or use another key.';
@@ -120,14 +121,15 @@ begin
     if live.state = 'running' then
       -- a time that has passed counts from here, or the run to come would have no days left to retry in
       update evenfall.job j
-        set rerun_payload = winner, rerun_at = least(coalesce(j.rerun_at, 'infinity'), greatest(wanted_at, asked_at)),
-            payload_version = version, cancel_requested = false
+        set rerun_payload = winner, payload_version = version, cancel_requested = false,
+            rerun_at = least(coalesce(j.rerun_at, 'infinity'), greatest(wanted_at, asked_at))
         where j.id = live.id;
     else
       -- a retry keeps its back-off; a job that only waits for its date comes forward when asked sooner
       update evenfall.job j
         set payload = winner, payload_version = version, cancel_requested = false,
-            run_at = case when j.state = 'queued' and j.attempts = 0 then least(j.run_at, wanted_at) else j.run_at end,
+            run_at = case when j.state = 'queued' and j.attempts = 0
+              then least(j.run_at, wanted_at) else j.run_at end,
             due = j.state = 'queued' and (j.due or (j.attempts = 0 and wanted_at <= clock_timestamp()))
         where j.id = live.id
           and (j.payload <> winner or j.payload_version <> version or j.cancel_requested

@@ -19,7 +19,7 @@ $$;
 --   newer   a payload version, or a kind, that this worker does not know
 --   early   its time is still to come
 create or replace function evenfall.start_job(
-  job_id bigint, dispatch_no bigint, worker_id text, lease interval, payload_version int, crash_budget int
+  job_id bigint, dispatch_no bigint, worker_id text, lease interval, payload_version int
 ) returns table (
   verdict text, payload jsonb, team_id text, attempts int, crashes int, asks int, run_no int,
   run_at timestamptz, deadline_at timestamptz, last_error jsonb, db_now timestamptz
@@ -38,7 +38,8 @@ begin
     when j.state = 'dead' and j.dispatch_no = $2 then 'dead'
     when j.dispatch_no is distinct from $2 or j.state not in ('dispatched', 'running') then 'gone'
     when j.state = 'running' and evenfall.worker_lives(j.worker_id, $4) then 'busy'
-    when j.state = 'running' and j.crashes >= $6 then 'poison'
+    when j.state = 'running' and j.crashes >= (
+      select k.crash_budget from evenfall.job_kind k where k.kind = j.kind) then 'poison'
     when j.payload_version > $5 then 'newer'
     when j.run_at > clock_timestamp() then 'early'
     else 'started'

@@ -1,52 +1,27 @@
 -- The ledger of acts on the outside world. Every statement is fenced: it writes only while the run that
 -- asks is the job's current one, which it makes sure of by locking the job's row. Without a job (@job_id
--- null: `evenfall run`, inline) there is no row to lock, and an open claim counts as abandoned after ten
--- minutes.
+-- null: `evenfall run`, inline) there is no row to lock.
 
 -- name: claimEffect
--- Claims a business key before the act. A new key or a released one is claimed. An open claim of an older
--- run, which is over or dead, is taken over: then the other side must be asked before anything is done.
-with current_run as (
-  select id from evenfall.job where id = @job_id? and run_no = @run_no and state = 'running' for update
-), fence as (
-  select id from current_run union all select null where @job_id?::bigint is null
-), before as (
-  select e.id, e.state, e.job_id, e.run_no, e.evidence from evenfall.effect e, fence where e.key = @key for update of e
-), claimed as (
-  insert into evenfall.effect (key, kind, job_id, run_no, state, claimed_at)
-  select @key, @kind, fence.id, @run_no, 'claimed', clock_timestamp() from fence
-  on conflict (key) do update
-    set state = 'claimed', job_id = excluded.job_id, run_no = excluded.run_no, claimed_at = excluded.claimed_at, evidence = null
-    where effect.state = 'released'
-      or (effect.state = 'claimed' and (
-        (effect.job_id = excluded.job_id and effect.run_no < excluded.run_no)
-        or (effect.job_id is null and effect.claimed_at < clock_timestamp() - interval '10 minutes')
-        or (effect.job_id is not null and not exists (
-          select from evenfall.job other
-          where other.id = effect.job_id and other.run_no = effect.run_no and other.state = 'running'))))
-  returning id
-)
-select
-  case
-    when not exists (select from fence) then 'stale'
-    when claimed.id is not null and before.state = 'claimed' then 'ask'
-    when claimed.id is not null then 'claimed'
-    when before.state = 'claimed' then 'held'
-    when before.state is null then 'held'
-    else before.state
-  end as "verdict!",
-  before.evidence as "evidence?"
-from (select 1) always left join claimed on true left join before on true;
+-- Claims a business key before the act, or says why not (sql/functions/claim_effect.sql).
+select verdict as "verdict!", id as "id?", evidence as "evidence?"
+from evenfall.claim_effect(@job_id?, @run_no, @key, @kind, @about);
+
+-- name: begunEffects
+-- What earlier runs of this job claimed, and neither settled nor released. Rides effect_job.
+select key, evidence as "about!" from evenfall.effect
+where job_id = @job_id? and run_no < @run_no and state = 'claimed' order by id;
 
 -- name: settleEffect
--- claimed → settled, by the run that claimed it and only while that run is current.
+-- claimed → settled, by the run that claimed it and only while that run is current. What the claim was about
+-- stays in the evidence.
 with current_run as (
   select id from evenfall.job where id = @job_id? and run_no = @run_no and state = 'running' for update
 ), fence as (
   select id from current_run union all select null where @job_id?::bigint is null
 )
 update evenfall.effect e
-set state = 'settled', settled_at = clock_timestamp(), evidence = @evidence
+set state = 'settled', settled_at = clock_timestamp(), evidence = coalesce(e.evidence, '{}') || @evidence
 from fence
 where e.key = @key and e.job_id is not distinct from fence.id and e.run_no = @run_no and e.state = 'claimed'
 returning e.id;
@@ -72,7 +47,7 @@ with current_run as (
   select id from current_run union all select null where @job_id?::bigint is null
 )
 update evenfall.effect e
-set state = 'unknown', evidence = @evidence
+set state = 'unknown'
 from fence
 where e.key = @key and e.job_id is not distinct from fence.id and e.run_no = @run_no and e.state = 'claimed'
 returning e.id;

@@ -76,7 +76,7 @@ returning job.id, job.kind, job.payload, job.dispatch_no as "dispatch_no!", job.
 select verdict as "verdict!", payload as "payload!", team_id as "team_id?", attempts as "attempts!",
   crashes as "crashes!", asks as "asks!", run_no as "run_no!", run_at as "run_at!",
   deadline_at as "deadline_at!", last_error as "last_error?", db_now as "db_now!"
-from evenfall.start_job(@id, @dispatch_no, @worker_id, @lease, @payload_version, @crash_budget);
+from evenfall.start_job(@id, @dispatch_no, @worker_id, @lease, @payload_version);
 
 -- name: finish
 -- running → done | skipped. Fenced by run_no. Asked for again meanwhile: running → queued, as a new asking.

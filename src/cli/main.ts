@@ -106,7 +106,8 @@ function run(command: (...values: any[]) => Promise<number | void>) {
     try {
       process.exitCode = (await command(...values)) ?? exitCodes.done;
     } catch (error) {
-      process.exitCode = explain(error, printError);
+      // at once: a pool or a queue that was opened before it failed would keep the process
+      process.exit(explain(error, printError));
     }
   };
 }

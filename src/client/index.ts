@@ -107,9 +107,9 @@ export function connect(options: { databaseUrl: string; max?: number }): Evenfal
       return row?.['cancelled'] === true;
     },
     async job(id) {
-      const [row] = await sql<JobState[]>`
-        select id::int8, kind, state, outcome, public_message as "publicMessage" from evenfall.job where id = ${id}`;
-      return row && { ...row, id: Number(row.id) };
+      const [row] = await sql<Omit<JobState, 'id'>[]>`
+        select kind, state, outcome, public_message as "publicMessage" from evenfall.job where id = ${id}`;
+      return row && { ...row, id };
     },
     close: () => sql.end({ timeout: 5 }),
   };

@@ -1,7 +1,7 @@
 import type { Queries } from '../../sql/queries.gen.ts';
 import type { AlertPort } from './alert.ts';
 import type { Effects } from './effects.ts';
-import type { AnyJob } from './job.ts';
+import type { JobDefinition } from './job.ts';
 import type { StripePort } from './stripe.ts';
 
 /** Everything a job may touch. Nothing else reaches it: no globals, no clock, no environment. */
@@ -21,7 +21,7 @@ export interface Context {
   readonly effects: Effects;
   /** Tells what changed; call it with the transaction that makes the change. */
   readonly history: (tx: Queries, entry: HistoryEntry) => Promise<void>;
-  readonly enqueue: <P>(job: { name: string } & Pick<AnyJob, 'payload'>, payload: P) => Promise<number>;
+  readonly enqueue: <P>(job: JobDefinition<string, P>, payload: P) => Promise<number>;
 }
 
 /** One line of what happened to a team, a subscription, a user. */

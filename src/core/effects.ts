@@ -9,6 +9,8 @@ export interface Act {
   readonly key: string;
   /** `stripe.subscription.cancel`, `mail.deletion-notice`, … */
   readonly kind: string;
+  /** What it is done to, kept with the claim: a later run knows by it what an earlier one had begun. */
+  readonly about: Evidence;
   /**
    * Does it. Throws `Terminal` when the other side refused for certain, `Retryable` with `outcomeUnknown`
    * when nobody can tell yet.
@@ -32,7 +34,18 @@ export interface Performed {
   readonly evidence: Evidence;
 }
 
+/** An act that an earlier run of the job claimed and did not see through. */
+export interface Begun {
+  readonly key: string;
+  readonly about: Evidence;
+}
+
 export interface Effects {
+  /**
+   * What earlier runs of this job left open: they died, or could not ask. A job whose search no longer finds
+   * what it has already acted on performs these first, so that none stays unrecorded.
+   */
+  begun(): Promise<Begun[]>;
   /**
    * Claims the key, acts, settles. Resolves only when the act has happened (or is unknown and the policy is
    * to give up). Throws what `act` throws, after releasing a claim that was refused for certain.

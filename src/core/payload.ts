@@ -56,7 +56,8 @@ export function payload<F extends Fields>(
 
   const schema = object.check((context) => {
     const value: Record<string, unknown> = context.value;
-    if (choices.filter((field) => field in value).length === 1) return;
+    // undefined is not given: JSON drops it on the way to SQL
+    if (choices.filter((field) => value[field] !== undefined).length === 1) return;
     context.issues.push({
       code: 'custom',
       input: context.value,

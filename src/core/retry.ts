@@ -7,7 +7,10 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   /** ISO 8601, from the time it was to run: after this it is dead, whatever attempts are left. */
   readonly giveUpAfter: string;
-  /** How many times it may take its worker process down with it before it counts as poison. */
+  /**
+   * How many times it may take its worker process down with it before it counts as poison. `migrate` writes it
+   * to `evenfall.job_kind`, which is what counts.
+   */
   readonly crashBudget: number;
 }
 

@@ -40,6 +40,8 @@ export function openPool(url: string, options: { max: number; name: string }): p
   return postgres(url, {
     max: options.max,
     connect_timeout: 5,
+    // seconds; the driver's own grows to 20 s, and as long would a worker stay away from a database that is back
+    backoff: (failures) => Math.min(0.02 * 2 ** failures, 1),
     idle_timeout: 60,
     max_lifetime: 60 * 60,
     onnotice: () => {},
@@ -51,7 +53,7 @@ export function openPool(url: string, options: { max: number; name: string }): p
     },
     types: { bigint: { to: 20, from: [20], serialize: String, parse: parseBigint } },
     transform: { column: { from: postgres.toCamel } },
-  }) as unknown as postgres.Sql;
+  });
 }
 
 /** The named statements on a pool or a transaction of postgres.js. */

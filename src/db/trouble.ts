@@ -28,5 +28,5 @@ const passing = new Set([
 
 export function isPassingTrouble(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
-  return passing.has(error.code) || /^08/.test(error.code);
+  return passing.has(error.code) || error.code.startsWith('08');
 }

@@ -29,6 +29,7 @@ export async function carry(
 
   await job.log(ended.summary).catch(() => {});
   // BullMQ's delays are on this process' clock, so only the distance is handed over
+  // oxlint-disable-next-line no-restricted-properties -- the one place that meets BullMQ's clock
   await job.moveToDelayed(Date.now() + ended.inMs, token).catch((error: unknown) => {
     // Redis lost it, or is away: the row waits in Postgres and the reconciler brings it back
     log.warn({ jobId: job.data.id, err: error }, 'BullMQ could not delay the job');

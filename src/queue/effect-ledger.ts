@@ -1,4 +1,4 @@
-import type { Act, Effects, Evidence, Performed } from '../core/effects.ts';
+import type { Act, Begun, Effects, Evidence, Performed } from '../core/effects.ts';
 import { Retryable, StaleRun, Terminal, describeFailure } from '../core/errors.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
 import type { Database } from '../db/connect.ts';
@@ -29,7 +29,8 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
 
   async function perform(act: Act): Promise<Performed> {
     signal.throwIfAborted();
-    const [claim] = await statements.claimEffect({ ...run, key: act.key, kind: act.kind });
+    const { key, kind, about } = act;
+    const [claim] = await statements.claimEffect({ ...run, key, kind, about });
     switch (claim?.verdict) {
       case 'claimed':
         return await doIt(act);
@@ -38,7 +39,7 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
       case 'settled':
         return { happened: 'before', evidence: (claim.evidence ?? {}) as Evidence };
       case 'unknown':
-        return giveUp(act);
+        return giveUp(act, claim.id);
       case 'held':
         throw new Retryable(`another job is at ${act.key} right now`, {
           facts: { class: 'effect_held' },
@@ -53,8 +54,8 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
   /** An earlier run claimed it and died: what became of the act, only the other side knows. */
   async function askFirst(act: Act): Promise<Performed> {
     if (!act.ask) {
-      await fenced(statements.giveUpEffect({ ...run, key: act.key, evidence: {} }));
-      return giveUp(act);
+      const [unknown] = await fenced(statements.giveUpEffect({ ...run, key: act.key }));
+      return giveUp(act, unknown?.id);
     }
     const evidence = await act.ask();
     return evidence ? await settle(act, 'before', evidence) : await doIt(act);
@@ -108,17 +109,21 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
     return { happened, evidence };
   }
 
-  function giveUp(act: Act): Performed {
+  function giveUp(act: Act, id: number | null | undefined): Performed {
     if (act.unknown === 'give-up') return { happened: 'unknown', evidence: {} };
     throw new Terminal(
-      `nobody can say whether ${act.key} happened; look, then \`evenfall effect settle KEY --happened|--did-not\` and replay`,
+      `nobody can say whether ${act.key} happened; look, then \`evenfall effect settle ${id} --happened|--did-not\` and replay`,
       { facts: { class: 'unknown_effect', code: act.kind } },
     );
   }
 
-  async function fenced(write: Promise<unknown[]>): Promise<void> {
-    if ((await write).length === 0) throw new StaleRun(run.jobId, run.runNo);
+  async function fenced<Row>(write: Promise<Row[]>): Promise<Row[]> {
+    const rows = await write;
+    if (rows.length === 0) throw new StaleRun(run.jobId, run.runNo);
+    return rows;
   }
 
-  return { perform };
+  const begun = async () => (await statements.begunEffects(run)) as Begun[];
+
+  return { begun, perform };
 }

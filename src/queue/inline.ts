@@ -46,7 +46,7 @@ export async function runInline(job: AnyJob, payload: unknown, options: InlineOp
     signal: AbortSignal.timeout(job.timeoutMs),
   });
   try {
-    const outcome = await job.run(options.dryRun ? pretending(context) : context, payload as never);
+    const outcome = await job.run(options.dryRun ? pretending(context) : context, payload);
     if (outcome.kind === 'snoozed') {
       return { kind: job.name, outcome: 'snoozed', reason: outcome.reason, detail: { until: outcome.until } };
     }
@@ -83,6 +83,7 @@ function pretending(context: Context): Context {
       cancelSubscriptionAtPeriodEnd: (id) => end(id, { ending: true }),
     },
     effects: {
+      begun: () => Promise.resolve([]),
       async perform(act) {
         return { happened: 'now', evidence: await act.act() };
       },

@@ -1,5 +1,5 @@
 import type { AlertPort } from '../core/alert.ts';
-import type { Context, Log } from '../core/context.ts';
+import type { Log } from '../core/context.ts';
 import { Retryable, StaleRun, Terminal, describeFailure } from '../core/errors.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
 import type { AnyJob } from '../core/job.ts';
@@ -31,6 +31,9 @@ export interface RunnerOptions {
   readonly kill: AbortSignal;
 }
 
+/** The row and the dispatch that a run stands for. */
+type Ticket = { readonly id: number; readonly dispatchNo: number; readonly kind: string };
+
 /** How a run ended, for whoever carries the job. The row in Postgres says so already. */
 export type Ended =
   | { readonly as: 'finished'; readonly summary: string }
@@ -53,6 +56,7 @@ const graceMs = 5_000;
 export class Runner {
   private readonly options: RunnerOptions;
   private readonly kinds: ReadonlyMap<string, AnyJob>;
+  private readonly underWay = new Set<Promise<Ended>>();
 
   constructor(options: RunnerOptions) {
     this.options = options;
@@ -60,10 +64,24 @@ export class Runner {
   }
 
   /**
-   * @param ticket the row and the dispatch that this run stands for
    * @param signal aborted with `shutdownReason` when the worker must stop
    */
-  async run(ticket: { id: number; dispatchNo: number; kind: string }, signal: AbortSignal): Promise<Ended> {
+  async run(ticket: Ticket, signal: AbortSignal): Promise<Ended> {
+    const run = this.startAndRun(ticket, signal);
+    this.underWay.add(run);
+    try {
+      return await run;
+    } finally {
+      this.underWay.delete(run);
+    }
+  }
+
+  /** Resolves when no run is under way. */
+  async idle(): Promise<void> {
+    while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
+  }
+
+  private async startAndRun(ticket: Ticket, signal: AbortSignal): Promise<Ended> {
     const { statements } = this.options.database;
     const job = this.kinds.get(ticket.kind);
     const [row] = await statements.start({
@@ -72,7 +90,6 @@ export class Runner {
       workerId: this.options.workerId,
       lease: this.options.lease,
       payloadVersion: job?.payloadVersion ?? (job ? 1 : 0),
-      crashBudget: job?.retry.crashBudget ?? 0,
     });
     switch (row?.verdict) {
       case 'started':
@@ -193,7 +210,11 @@ export class Runner {
   ): Promise<Ended> {
     const { database, kill, log } = this.options;
     const { runNo } = row;
-    if (error instanceof StaleRun) return { as: 'nothing', summary: 'no longer current' };
+    if (error instanceof StaleRun) {
+      // the row knows better: a commit whose answer was lost looks stale too, and such a run is still current
+      await persist(() => database.statements.giveBack({ id, runNo }), kill);
+      return { as: 'nothing', summary: 'no longer current' };
+    }
     if (signal.aborted && signal.reason === shutdownReason) {
       await persist(() => database.statements.giveBack({ id, runNo }), kill);
       return { as: 'nothing', summary: 'given back at shutdown' };

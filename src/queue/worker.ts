@@ -82,14 +82,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     pingQueues: () => backend.ping(),
     async stop(graceMs) {
       log.info({ workerId: id }, 'stopping');
-      // worker.close() without Redis never resolves: nothing below waits for it longer than its deadline
       const closing = Promise.all(workers.map((worker) => worker.close()));
       await Promise.race([Promise.all([dispatcher.stop(), reconciler.stop()]), sleep(2_000)]);
-      const ended = await Promise.race([closing.then(() => true), sleep(graceMs, false)]);
+      const ended = await Promise.race([runner.idle().then(() => true), sleep(graceMs, false)]);
       if (!ended) {
         drain.abort(shutdownReason);
-        await Promise.race([closing, sleep(5_000)]);
+        await Promise.race([runner.idle(), sleep(5_000)]);
       }
+      // what has ended is told to BullMQ, if it is there: without Redis worker.close() never resolves
+      await Promise.race([closing, sleep(2_000)]);
       kill.abort();
       await Promise.race([heartbeat.stop().catch(() => {}), sleep(2_000)]);
       await Promise.race([Promise.all([...queues.values()].map((queue) => queue.close())), sleep(2_000)]);

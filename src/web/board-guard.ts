@@ -13,7 +13,7 @@ export interface BoardEnv {
  * All that may be changed through Bull Board, by its own route names. Postgres is the truth and BullMQ's
  * copy of a job only carries it: what is added, edited or removed here would not be so there.
  */
-export const changingRoutes: ReadonlySet<string> = new Set([
+const changingRoutes: ReadonlySet<string> = new Set([
   'put /api/queues/:queueName/:jobId/retry',
   'put /api/queues/:queueName/pause',
   'put /api/queues/:queueName/resume',

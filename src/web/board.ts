@@ -13,7 +13,7 @@ import { audit, guard, secondWall } from './board-guard.ts';
 import type { BoardEnv } from './board-guard.ts';
 import { basicAuth } from './dashboard-users.ts';
 import type { DashboardUser } from './dashboard-users.ts';
-import { withDeadline } from './deadline.ts';
+import { Late, withDeadline } from './deadline.ts';
 import type { Dependency } from './health.ts';
 import { Problem, toProblem } from './problem.ts';
 
@@ -96,12 +96,14 @@ export function openBoard(options: BoardOptions): Board {
       c.header('Cache-Control', 'no-store');
     }
     c.header('Content-Security-Policy', policy);
-    await withDeadline(10_000, next).catch((error: unknown) => Promise.reject(away(backend, error)));
+    await withDeadline(10_000, next).catch((error: unknown) => {
+      throw error instanceof Late ? away(backend) : error;
+    });
     if (c.res.status >= 500) {
       // Bull Board puts the message of any error into its answer: that is for the log
       const { message } = (await c.res.json().catch(() => ({}))) as { message?: string };
-      log.warn({ reason: message }, 'Bull Board failed');
-      throw away(backend, undefined);
+      log.warn(c.error ? { err: c.error } : { reason: message }, 'Bull Board failed');
+      throw away(backend);
     }
   });
 
@@ -147,13 +149,13 @@ function closedBoard(log: Log): Board {
 async function answering(backend: QueueBackend): Promise<void> {
   try {
     await withDeadline(2_000, () => backend.ping());
-  } catch (error) {
-    throw away(backend, error);
+  } catch {
+    // the backend's own log line says why
+    throw away(backend);
   }
 }
 
-function away(backend: QueueBackend, error: unknown): Problem {
-  if (error instanceof Problem) return error;
+function away(backend: QueueBackend): Problem {
   const what = backend.kind === 'redis' ? 'Redis' : 'The queues in Postgres';
   return new Problem(503, 'queues_away', `${what} did not answer; jobs are safe in Postgres. Try again.`, {
     headers: { 'Retry-After': '2' },

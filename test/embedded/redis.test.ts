@@ -22,7 +22,7 @@ describe.runIf(hasRedis)('Redis', () => {
     const { url, port } = await startedRedis();
     const redis = new Redis(url);
     const setting = async (name: string): Promise<unknown> =>
-      ((await redis.config('GET', name)) as string[])[1];
+      ((await redis.config('GET', name)))[1];
     expect(await setting('bind')).toBe('127.0.0.1');
     expect(await setting('appendonly')).toBe('yes');
     expect(await setting('appendfsync')).toBe('everysec');

@@ -418,7 +418,7 @@ describe('crashes and fences', () => {
     const dead = await createRunner(database, jobs);
     const [row] = await claimOne(database, jobs);
     await statements.start({
-      id, dispatchNo: row!.dispatchNo, workerId: dead.workerId, lease, payloadVersion: 1, crashBudget: 3,
+      id, dispatchNo: row!.dispatchNo, workerId: dead.workerId, lease, payloadVersion: 1,
     });
     await forgetHeartbeat(database, dead.workerId);
     const { runner } = await createRunner(database, jobs);
@@ -431,7 +431,7 @@ describe('crashes and fences', () => {
     const { runner, workerId } = await createRunner(database, jobs);
     const [row] = await claimOne(database, jobs);
     await statements.start({
-      id, dispatchNo: row!.dispatchNo, workerId: 'gone', lease, payloadVersion: 1, crashBudget: 3,
+      id, dispatchNo: row!.dispatchNo, workerId: 'gone', lease, payloadVersion: 1,
     });
     await sql`update evenfall.job set crashes = 3`;
     expect(await statements.rescue({ lease })).toEqual([]);

@@ -12,7 +12,14 @@ beforeEach(async () => {
 
 async function ask(when: 'now' | 'at_period_end' = 'now', team = '7'): Promise<number> {
   const asked = { teamId: team, when };
-  const [row] = await statements.enqueue({ kind, payload: asked, key: null, runAt: null, teamId: null, priority: 0 });
+  const [row] = await statements.enqueue({
+    kind,
+    payload: asked,
+    key: null,
+    runAt: null,
+    teamId: null,
+    priority: 0,
+  });
   return row!.id;
 }
 
@@ -60,7 +67,6 @@ test('[P2] cancelled after its dispatch, it does not start', async () => {
     dispatchNo: claimed!.dispatchNo,
     workerId: 'worker',
     payloadVersion: 1,
-    crashBudget: 3,
     lease: '10 seconds',
   });
   expect(started).toMatchObject([{ verdict: 'gone' }]);
@@ -76,12 +82,19 @@ test('none: false, and nothing else is touched', async () => {
   expect(await job(id)).toMatchObject({ state: 'queued' });
 });
 
-test.each(['done', 'skipped', 'dead', 'cancelled'])('%s is over: false, and it stays what it is', async (state) => {
-  const id = await ask();
-  await sql`update evenfall.job set state = ${state}, due = false, finished_at = '2026-01-01' where id = ${id}`;
-  expect(await cancel()).toBe(false);
-  expect(await job(id)).toMatchObject({ state, finishedAt: new Date('2026-01-01'), cancelRequested: false });
-});
+test.each(['done', 'skipped', 'dead', 'cancelled'])(
+  '%s is over: false, and it stays what it is',
+  async (state) => {
+    const id = await ask();
+    await sql`update evenfall.job set state = ${state}, due = false, finished_at = '2026-01-01' where id = ${id}`;
+    expect(await cancel()).toBe(false);
+    expect(await job(id)).toMatchObject({
+      state,
+      finishedAt: new Date('2026-01-01'),
+      cancelRequested: false,
+    });
+  },
+);
 
 test('running: false, it is marked as withdrawn and does not run once more', async () => {
   const id = await ask();
@@ -105,7 +118,10 @@ test('a key freed by a cancel can be used again, with another payload', async ()
   await cancel();
   const second = await ask('at_period_end');
   expect(second).not.toBe(id);
-  expect(await job(second)).toMatchObject({ state: 'queued', payload: { teamId: '7', when: 'at_period_end' } });
+  expect(await job(second)).toMatchObject({
+    state: 'queued',
+    payload: { teamId: '7', when: 'at_period_end' },
+  });
   expect(await cancel()).toBe(true);
   expect(await job(id)).toMatchObject({ state: 'cancelled', payload: { teamId: '7', when: 'now' } });
 });

@@ -83,9 +83,15 @@ function validField(rule: FieldRule): fc.Arbitrary<unknown> {
   return fc.stringMatching(/^[A-Za-z0-9]{1,30}$/).map((rest) => prefix + rest);
 }
 
-function validPayload({ properties, required = [], oneOf = [] }: FlatSchema): fc.Arbitrary<Record<string, unknown>> {
+function validPayload({
+  properties,
+  required = [],
+  oneOf = [],
+}: FlatSchema): fc.Arbitrary<Record<string, unknown>> {
   const choices = oneOf.map((one) => one.required[0]);
-  const fields = Object.fromEntries(Object.entries(properties).map(([name, rule]) => [name, validField(rule)]));
+  const fields = Object.fromEntries(
+    Object.entries(properties).map(([name, rule]) => [name, validField(rule)]),
+  );
   return fc
     .record({
       all: fc.record(fields),
@@ -170,14 +176,25 @@ function mutated(schema: FlatSchema): fc.Arbitrary<unknown> {
     fc.constantFrom('', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'a:b', 'length', '0'),
   );
   const change = fc.oneof(
-    field.map((name) => ({ [name]: _, ...rest }: Fields): unknown => rest),
-    fc.tuple(unknownName, json).map(([name, value]) => (given: Fields): unknown => withOwn(given, name, value)),
+    field.map(
+      (name) =>
+        (given: Fields): unknown =>
+          Object.fromEntries(Object.entries(given).filter(([other]) => other !== name)),
+    ),
+    fc.tuple(unknownName, json).map(
+      ([name, value]) =>
+        (given: Fields): unknown =>
+          withOwn(given, name, value),
+    ),
     fc.tuple(field, json).map(([name, value]) => (given: Fields): unknown => ({ ...given, [name]: value })),
     fc.tuple(field, fc.nat()).map(([name, at]) => (given: Fields): unknown => {
       const others = almost(given[name] ?? '7');
-      return { ...given, [name]: others[at % others.length] };
+      return { ...given, [name]: storable(others[at % others.length]) };
     }),
-    fc.tuple(field, field).map(([one, other]) => (given: Fields): unknown => ({ ...given, [one]: given[other] })),
+    fc.tuple(field, field).map(([one, other]) => (given: Fields): unknown => ({
+      ...given,
+      [one]: given[other],
+    })),
     fc.constant((given: Fields): unknown => [given]),
     fc.constant((given: Fields): unknown => JSON.stringify(given)),
   );
@@ -212,7 +229,10 @@ describe('[P1] what one door takes the other takes: zod and SQL agree', () => {
           const shown = JSON.stringify(value);
           const zodSays = payloadProblem(job.payload, value) ?? null;
           const inSql = sqlSays[n] ?? null;
-          expect([shown, inSql === null], `SQL: ${inSql}, zod: ${zodSays}`).toEqual([shown, zodSays === null]);
+          expect([shown, inSql === null], `SQL: ${inSql}, zod: ${zodSays}`).toEqual([
+            shown,
+            zodSays === null,
+          ]);
           if (zodSays === null || inSql === null) {
             taken += 1;
             continue;
@@ -220,7 +240,10 @@ describe('[P1] what one door takes the other takes: zod and SQL agree', () => {
           refused += 1;
           const wrong = wrongFields(job, value);
           expect([shown, names(zodSays, wrong)], `zod says ${zodSays}, of ${wrong}`).toEqual([shown, true]);
-          expect([shown, names(inSql, wrong)], `SQL says ${inSql}, zod finds ${wrong}`).toEqual([shown, true]);
+          expect([shown, names(inSql, wrong)], `SQL says ${inSql}, zod finds ${wrong}`).toEqual([
+            shown,
+            true,
+          ]);
         }
       }),
       { numRuns: runs },
@@ -250,7 +273,9 @@ describe('what jsonb cannot hold', () => {
           sql`select evenfall.enqueue('cancel-subscription', ${given}::text::jsonb)`,
         ).rejects.toMatchObject({ code });
         const [cancelSubscription] = allJobs;
-        expect(payloadProblem(cancelSubscription!.payload, JSON.parse(given))).toMatch(/^(teamId|when|x.): /u);
+        expect(payloadProblem(cancelSubscription!.payload, JSON.parse(given))).toMatch(
+          /^(teamId|when|x.x?): /u,
+        );
       }
       expect(await sql`select from evenfall.job`).toHaveLength(0);
     },
@@ -259,7 +284,14 @@ describe('what jsonb cannot hold', () => {
   test('no builder takes such a text: what zod takes can be stored', () => {
     for (const field of ['teamId', 'userId', 'priceId', 'word'] as const) {
       for (const bad of ['\0', '7\0', 'price_1\0', 'one\0', '\ud800', 'price_1\udc00']) {
-        const given = { teamId: '7', userId: '7', priceId: 'price_1', customerId: 'cus_1', word: 'one', tries: 0 };
+        const given = {
+          teamId: '7',
+          userId: '7',
+          priceId: 'price_1',
+          customerId: 'cus_1',
+          word: 'one',
+          tries: 0,
+        };
         expect(payloadProblem(everyBuilder.payload, given)).toBeUndefined();
         expect(payloadProblem(everyBuilder.payload, { ...given, [field]: bad })).toContain(`${field}: `);
       }

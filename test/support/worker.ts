@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
 import { noFailpoints } from '../../src/core/failpoints.ts';
@@ -60,5 +60,5 @@ export async function startTestWorker(
 export function lookAt(backend: QueueBackend, name: Parameters<QueueBackend['openQueue']>[0]): Queue {
   const queue = backend.openQueue(name);
   onTestFinished(() => queue.close());
-  return queue as unknown as Queue;
+  return queue;
 }

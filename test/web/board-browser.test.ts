@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { queueNames } from '../../src/core/job.ts';
+import { postgresBackend } from '../../src/queue/backend.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { openWeb, viewer } from './web.ts';
+import { keepLog, openWeb, operator, viewer } from './web.ts';
 
 const executablePath = '/usr/bin/chromium';
 const args = [
@@ -44,5 +45,35 @@ test('a viewer logs in with a browser and sees every queue; the page breaks no r
     expect(elsewhere).toEqual([]);
   } finally {
     await browser.close();
+  }
+});
+
+test('an operator who presses what is not done here reads on the page why, and nothing is gone', async (context) => {
+  context.skip(!existsSync(executablePath), `no browser for the tests: ${executablePath} is not there`);
+  const { url } = await createTestDatabase();
+  const backend = postgresBackend(url, keepLog());
+  const web = await openWeb(url, { backend, config: { DASHBOARD_USERS: [operator] } });
+  const queue = backend.openQueue('stripe');
+  await queue.add('cancel-subscription', { id: 1, dispatchNo: 1, payload: {} }, { jobId: 'j1-1' });
+  const worker = backend.openWorker('stripe', 1, () => Promise.reject(new Error('refused')));
+  await new Promise((resolve) => worker.once('failed', resolve));
+  await worker.close();
+  const browser = await chromium.launch({ executablePath, args });
+  try {
+    const page = await browser.newPage({
+      httpCredentials: { username: operator.name, password: operator.password },
+    });
+    await page.goto(`${web.url}/queues/queue/stripe?status=failed`);
+
+    await page.getByRole('button', { name: 'Clean all' }).click();
+    await page.getByRole('button', { name: 'Confirm' }).click();
+
+    await page.getByText('Postgres is the truth of every job').waitFor();
+    expect(await queue.getFailedCount()).toBe(1);
+  } finally {
+    await browser.close();
+    await queue.close();
+    await web.stop();
+    await backend.close();
   }
 });

@@ -11,8 +11,9 @@ import { failpointOf } from '../../failpoint.ts';
 import { packageRoot } from '../../package-root.ts';
 import { migratePostgresBackend } from '../../queue/backend.ts';
 import { checkRedis } from '../../queue/redis-check.ts';
-import { startWorker, untilReady } from '../../queue/worker.ts';
+import { startWorker } from '../../queue/worker.ts';
 import { readiness, startHealthServer } from '../../web/health.ts';
+import { createMetrics } from '../../web/metrics.ts';
 import { startWeb } from '../../web/server.ts';
 import { replay } from '../../queue/replay.ts';
 import { buildAlerts, buildBackend, buildParts, buildStripe } from '../assemble.ts';
@@ -31,11 +32,15 @@ export async function migrateCommand(options: { contract?: string }): Promise<vo
 export async function workerCommand(): Promise<void> {
   const config = readConfig('worker');
   const worker = await openWorker(config);
-  const { log, isReady } = worker;
+  const { log, isReady, database } = worker;
+  const metrics = { source: createMetrics(database, allJobs), apiToken: config.API_TOKEN };
   const health =
-    config.PORT === undefined ? undefined : await startHealthServer({ port: config.PORT, readiness: isReady, log });
+    config.PORT === undefined
+      ? undefined
+      : await startHealthServer({ port: config.PORT, readiness: isReady, metrics, log });
   await untilStopped();
   await Promise.all([worker.stop(), health?.stop()]);
+  leave();
 }
 
 /** `evenfall web` */
@@ -56,6 +61,7 @@ export async function startCommand(): Promise<void> {
   await untilStopped();
   await Promise.all([web.stop(), worker.stop()]);
   await embedded?.stop();
+  leave();
 }
 
 async function migrateAll(config: Config, contract: string | undefined, log: (line: string) => void): Promise<void> {
@@ -101,12 +107,11 @@ async function openWorker(config: Config) {
     mail?.close();
     await Promise.all([database.close(), heartbeatDatabase.close()]);
   };
-  return { log, isReady, stop };
+  return { log, database, isReady, stop };
 }
 
 async function openWeb(config: Config) {
   const { log, database } = buildParts(config, 'web', 10);
-  await untilReady(database, allJobs, log);
   const backend = buildBackend(config, log);
   const web = await startWeb({
     config: { ...config, PORT: config.PORT ?? 3000 },
@@ -115,8 +120,9 @@ async function openWeb(config: Config) {
     jobs: allJobs,
     log,
     async onRetry(_queue, ticket, user) {
-      const jobId = Number(/^j(\d+)-/.exec(ticket)?.[1]);
-      const result = await replay({ database, openQueue: (name) => backend.openQueue(name) }, jobId, user);
+      const jobId = /^j(\d+)-/.exec(ticket)?.[1];
+      if (jobId === undefined) return 'this entry stands for no job of Evenfall';
+      const result = await replay({ database, openQueue: (name) => backend.openQueue(name) }, Number(jobId), user);
       return result.replayed ? undefined : result.reason;
     },
   });
@@ -149,6 +155,14 @@ async function openEmbedded(path: string | undefined) {
       await services.stop();
     },
   };
+}
+
+/**
+ * Ends the process when all is stopped. A call to Stripe that was left behind its fence, or BullMQ's
+ * connections to a Redis that is gone, would keep it.
+ */
+function leave(): never {
+  process.exit();
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process as usual. */

@@ -37,8 +37,6 @@ export class StandInClock {
   }
 }
 
-type Interval = 'day' | 'week' | 'month' | 'year';
-
 const DAY = 86_400;
 
 /**
@@ -47,7 +45,7 @@ const DAY = 86_400;
  * (docs.stripe.com/billing/subscriptions/billing-cycle).
  */
 export function addInterval(from: number, interval: string, count: number, anchor: number): number {
-  switch (interval as Interval) {
+  switch (interval) {
     case 'day':
       return from + count * DAY;
     case 'week':
@@ -56,6 +54,8 @@ export function addInterval(from: number, interval: string, count: number, ancho
       return addMonths(from, count, anchor);
     case 'year':
       return addMonths(from, count * 12, anchor);
+    default:
+      throw new Error(`Stripe has no interval '${interval}'`);
   }
 }
 

@@ -1,3 +1,5 @@
+-- The last of the files here, for it is about the functions of all others.
+--
 -- Postgres lets everybody execute a new function. What changes anything (volatile: the doors, the contract's
 -- app_delete_team and its like) is nobody's but the owner's until it is granted. Grants stay as they are.
 do $$

@@ -1,0 +1,169 @@
+import type { RequestRecord } from '../src/stand-ins/stripe/index.ts';
+import type { Post } from './receiver.ts';
+
+/** How a line feels; colours are chosen in one place. */
+export type Tone = 'plain' | 'good' | 'bad' | 'quiet';
+
+/** One event: time, what, who, why. */
+export interface Line {
+  readonly at: Date;
+  readonly what: string;
+  readonly who: string;
+  readonly why: string;
+  readonly tone: Tone;
+}
+
+/** A job as the feed reads it. */
+export interface JobRow {
+  readonly id: number;
+  readonly kind: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly team: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly crashes: number;
+  readonly source: string;
+  readonly runAt: Date;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly outcome: { readonly reason?: string; readonly detail?: Readonly<Record<string, unknown>> } | null;
+  readonly lastError: { readonly message?: string } | null;
+}
+
+export interface HistoryRow {
+  readonly what: string;
+  readonly team: string;
+  readonly subject: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface DeadLetterRow {
+  readonly id: number;
+  readonly jobId: number;
+  readonly team: string;
+  readonly at: Date;
+  readonly class: string;
+  readonly code: string | null;
+  readonly error: { readonly httpStatus?: number; readonly requestId?: string };
+}
+
+const colours: Readonly<Record<Tone, string>> = {
+  plain: '',
+  good: '\u001B[32m',
+  bad: '\u001B[31m',
+  quiet: '\u001B[2m',
+};
+const noColour = '\u001B[0m';
+const widths = { what: 24, who: 28 };
+
+/** One line of the terminal; a long word pushes the next column on, nothing is cut off. */
+export function formatLine({ at, what, who, why, tone }: Line, colour: boolean): string {
+  const text = `${clock(at)}  ${what.padEnd(widths.what)}  ${who.padEnd(widths.who)}  ${why}`.trimEnd();
+  return paint(text, tone, colour);
+}
+
+/** Colours a text, where colours are wanted. */
+export function paint(text: string, tone: Tone, colour: boolean): string {
+  return colour && tone !== 'plain' ? `${colours[tone]}${text}${noColour}` : text;
+}
+
+/** What there is to tell of a job between two looks at it. */
+export function jobLines(before: JobRow | undefined, job: JobRow, seenAt: Date): Line[] {
+  const lines: Line[] = [];
+  const name = `job ${job.id}`;
+  const add = (at: Date, what: string, why: string, tone: Tone = 'plain') =>
+    lines.push({ at, what: `${name} ${what}`, who: job.team, why, tone });
+
+  if (!before)
+    add(job.createdAt, 'asked for', `${job.kind} ${fieldsOf(job.payload)} (by ${job.source})`.trim());
+  if (before?.finishedAt && !job.finishedAt) add(seenAt, 'asked for again', 'it was dead and runs anew');
+  if (job.crashes > (before?.crashes ?? 0)) {
+    // queued again, or already started again
+    const at = job.state === 'queued' ? seenAt : (job.startedAt ?? seenAt);
+    add(at, 'taken over', 'its worker died: it runs again, and no attempt is used up', 'bad');
+  }
+  if (job.attempts > (before?.attempts ?? 0) && job.state !== 'dead') {
+    const wait = Math.max(0, job.runAt.getTime() - seenAt.getTime()) / 1_000;
+    add(seenAt, 'will try again', `in ${wait.toFixed(1)} s: ${job.lastError?.message ?? 'it failed'}`, 'bad');
+  }
+  if (job.finishedAt && before?.finishedAt?.getTime() !== job.finishedAt.getTime()) {
+    const tone = job.state === 'dead' ? 'bad' : job.state === 'done' ? 'good' : 'plain';
+    add(job.finishedAt, job.state, endOf(job), tone);
+  }
+  return lines;
+}
+
+export function historyLine(row: HistoryRow, seenAt: Date): Line {
+  const { status, cancelAt } = row.detail;
+  const facts = [
+    row.subject.replace(':', ' '),
+    status && `now ${String(status)}`,
+    cancelAt && `until ${String(cancelAt)}`,
+  ];
+  const why = `${row.what}: ${facts.filter(Boolean).join(', ')}`;
+  return { at: seenAt, what: 'history', who: row.team, why, tone: 'plain' };
+}
+
+export function deadLetterLine(row: DeadLetterRow): Line {
+  const { httpStatus, requestId } = row.error;
+  const facts = [
+    row.class,
+    row.code,
+    httpStatus && `HTTP ${httpStatus}`,
+    requestId && `request ${requestId}`,
+  ];
+  const why = `job ${row.jobId}: ${facts.filter(Boolean).join(', ')}`;
+  return { at: row.at, what: `dead letter ${row.id}`, who: row.team, why, tone: 'bad' };
+}
+
+/** A request to the Stripe stand-in; undefined for a read that went well, of which there are many. */
+export function requestLine(request: RequestRecord, who: string, at: Date): Line | undefined {
+  const { method, path, status, fault, acted, id } = request;
+  if (method === 'GET' && fault === null && status === 200) return undefined;
+  const answer = status === null ? 'no answer' : String(status);
+  const happened = method === 'GET' ? '' : acted ? ', it happened' : ', nothing happened';
+  const why = `${method} ${path.replace('/v1/', '')}${happened} (${id})`;
+  return { at, what: `Stripe ${answer}`, who, why, tone: acted && status === 200 ? 'plain' : 'bad' };
+}
+
+export function mailLine(mail: { receivedAt: Date; subject: string; to: readonly string[] }): Line {
+  const why = `"${mail.subject}" to ${mail.to.join(', ')}`;
+  return { at: mail.receivedAt, what: 'mail', who: '', why, tone: 'plain' };
+}
+
+export function postLine(post: Post): Line {
+  return { at: post.at, what: 'alert posted', who: '', why: `${post.id} to the webhook`, tone: 'plain' };
+}
+
+function endOf(job: JobRow): string {
+  if (job.state === 'dead') return job.lastError?.message ?? '';
+  if (job.outcome?.reason !== undefined) return job.outcome.reason;
+  const detail = Object.entries(job.outcome?.detail ?? {}).filter(
+    ([, value]) => !Array.isArray(value) || value.length > 0,
+  );
+  return detail.map(([key, value]) => `${spaced(key)} ${shown(value)}`).join(', ');
+}
+
+/** The payload without the team, which has its own column. */
+function fieldsOf(payload: Readonly<Record<string, unknown>>): string {
+  const fields = Object.entries(payload).filter(([key]) => key !== 'teamId');
+  return fields
+    .map(([key, value]) => (key === 'when' ? shown(value) : `${spaced(key)} ${shown(value)}`))
+    .join(', ');
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.join(' ');
+  return typeof value === 'string' ? value.replaceAll('_', ' ') : JSON.stringify(value);
+}
+
+function spaced(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+function clock(at: Date): string {
+  const two = (n: number, digits = 2) => String(n).padStart(digits, '0');
+  const day = [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => two(n)).join(':');
+  return `${day}.${two(at.getMilliseconds(), 3)}`;
+}

@@ -1,0 +1,155 @@
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '../src/client/index.ts';
+import { explained } from '../src/embedded/errors.ts';
+import { startInbox } from '../src/stand-ins/inbox/index.ts';
+import type { Wishes } from './arguments.ts';
+import { startCompany } from './company.ts';
+import type { Company } from './company.ts';
+import { DemoError } from './failure.ts';
+import { startFeed } from './feed.ts';
+import { formatLine } from './lines.ts';
+import type { Line } from './lines.ts';
+import { play } from './play.ts';
+import type { Program } from './program.ts';
+import { startReceiver } from './receiver.ts';
+import { startServices } from './services.ts';
+import type { Services } from './services.ts';
+import { Stage } from './stage.ts';
+import { story } from './story.ts';
+import { startStripe } from './stripe.ts';
+import { formatTable } from './table.ts';
+
+export interface DemoOptions {
+  readonly wishes: Wishes;
+  /** Where the data are kept, unless they are thrown away. */
+  readonly dir: string;
+  /** Where to look for a redis-server: the value of PATH. */
+  readonly path: string | undefined;
+  readonly colour: boolean;
+  readonly say: (text: string) => void;
+  /** Aborted when the demo is to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** A process that died by an accident is started again after this time: long enough to see the other take over. */
+const restartAfterMs = 15_000;
+
+/**
+ * The demo from its beginning to its end. Resolves to whether all that was seen is what was expected.
+ * Throws the signal's reason when it was stopped before the story's end.
+ */
+export async function runDemo(options: DemoOptions): Promise<boolean> {
+  const { wishes, say, signal, colour } = options;
+  const began = performance.now();
+  const closers: (() => Promise<void>)[] = [];
+  const tell = (line: Line) => say(formatLine(line, colour));
+  const dir = wishes.once ? await throwAwayDir() : options.dir;
+  let agreed = false;
+  try {
+    await mkdir(dir, { recursive: true }).catch((error: unknown) => {
+      throw explained(`Cannot make the folder ${dir}`, error);
+    });
+    say(`Evenfall's demo. Its data and logs are in ${dir}\n`);
+    const services = await startServices({ ...options, dir, durable: !wishes.once, fresh: wishes.fresh });
+    closers.push(() => services.stop());
+    signal.throwIfAborted();
+
+    const { sql } = services;
+    const stripe = await startStripe(sql);
+    closers.push(() => stripe.close());
+    const inbox = await startInbox();
+    closers.push(() => inbox.close());
+    const receiver = await startReceiver();
+    closers.push(() => receiver.close());
+    const client = connect({ databaseUrl: services.databaseUrl });
+    closers.push(() => client.close());
+    say(`The Stripe stand-in listens on ${stripe.standIn.url}, the inbox on ${inbox.smtpUrl}`);
+    signal.throwIfAborted();
+
+    const lost = new AbortController();
+    const onLost = (program: Program, how: string) => {
+      const why = `it ended unexpectedly (${how})`;
+      tell({ at: new Date(), what: `${program.name} lost`, who: '', why, tone: 'bad' });
+      if (wishes.once) lost.abort(new DemoError(`${program.name} ended (${how}):\n${program.lastWords()}`));
+      else setTimeout(() => !signal.aborted && program.start(), restartAfterMs).unref();
+    };
+    const playing = AbortSignal.any([signal, lost.signal]);
+    const company = await startCompany({
+      ...services,
+      stripeUrl: stripe.standIn.url,
+      smtpUrl: inbox.smtpUrl,
+      webhookUrl: receiver.url,
+      logDir: join(dir, 'logs'),
+      path: options.path,
+      signal: playing,
+      onLost,
+    });
+    closers.push(() => company.stop());
+    say('The web process and two workers run');
+    const feed = await startFeed({ sql, stripe: stripe.standIn, inbox, receiver, tell });
+    closers.push(() => feed.stop());
+    say(`Ready after ${secondsSince(began)} s.\n\n${addresses(services, company, inbox.url)}`);
+
+    const flush = () => feed.flush();
+    const parts = { sql, stripe, inbox, receiver, company, client, signal: playing, tell, flush };
+    const rows = await play(story, { sql, stage: new Stage(parts), say, flush });
+    agreed = rows.every(({ ok }) => ok);
+    if (rows.length > 0) say(`\n${formatTable(rows, colour)}\n`);
+    const verdict = agreed ? 'all as expected' : 'NOT as expected';
+    say(
+      rows.length > 0
+        ? `Played in ${secondsSince(began)} s, ${verdict}.`
+        : 'The story has been played on these data: npm run demo -- --fresh begins anew.',
+    );
+    if (!wishes.once) {
+      say(
+        `\n${addresses(services, company, inbox.url)}\n\nCtrl-C ends it; the data stay. What happens from here on:\n`,
+      );
+      await aborted(signal);
+    }
+    return agreed;
+  } finally {
+    for (const close of closers.toReversed())
+      await close().catch((error: unknown) => say(`While stopping: ${String(error)}`));
+    if (wishes.once && (agreed || signal.aborted)) await rm(dir, { recursive: true, force: true });
+    else if (wishes.once) say(`The logs are in ${join(dir, 'logs')}`);
+  }
+}
+
+/** A folder of our own, beside those of all other demos. */
+async function throwAwayDir(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'evenfall-demo-')).catch((error: unknown) => {
+    throw explained(`Cannot make a folder in ${tmpdir()}`, error);
+  });
+  // for root, whose PostgreSQL runs as another user and has to pass through here
+  await chmod(dir, 0o711);
+  return dir;
+}
+
+function addresses({ databaseUrl, redisUrl }: Services, company: Company, inboxUrl: string): string {
+  const { url, apiToken, operator, viewer } = company;
+  const rows = [
+    [
+      'Bull Board',
+      `${url}/queues  (${operator.name} / ${operator.password}, or ${viewer.name} / ${viewer.password})`,
+    ],
+    ['Inbox', inboxUrl],
+    ['API', `${url}/v1/jobs  (authorization: Bearer ${apiToken}), described in ${url}/openapi.json`],
+    ['Postgres', `psql '${databaseUrl}'`],
+    ['Queues', redisUrl === undefined ? 'in Postgres, schema bullmq' : `redis-cli -u '${redisUrl}'`],
+  ] as const;
+  return rows.map(([name, address]) => `${name.padEnd(12)}${address}`).join('\n');
+}
+
+function secondsSince(began: number): string {
+  return ((performance.now() - began) / 1_000).toFixed(1);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
