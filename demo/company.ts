@@ -164,6 +164,7 @@ function environment(options: CompanyOptions): Record<string, string> {
     DATABASE_URL: options.databaseUrl,
     ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
     STRIPE_SECRET_KEY: 'sk_test_demo',
+    SECRET_KEY: 'of no use outside of the demo',
     STRIPE_API_BASE: options.stripeUrl,
     SMTP_URL: options.smtpUrl,
     MAIL_FROM: 'Evenfall <evenfall@example.com>',

@@ -1,13 +1,16 @@
 /**
- * Reads the named statements in sql/queries and sql/machine, asks a real Postgres what they take and give,
+ * Reads the named statements in sql/queries, sql/machine and sql/sweeps, asks a real Postgres what they take and give,
  * and writes sql/queries.gen.ts: text, parameters and types. Every statement is thereby checked against every
  * migration, and no row type is kept by hand. `npm run generate` writes it; a test fails when it is stale.
  *
  * In a statement: `-- name: camelCase`, then a comment that says why, then one statement. `@name` is a
  * parameter, `@name?` one that may be null. A column that Postgres cannot vouch for (an expression, or any
  * column of a statement with an outer join) must say in its alias whether it may be null: "x?" or "x!".
+ *
+ * sql/sweeps/<kind>.sql is one select with the columns payload, team_id, subject and why: who is due. Two
+ * statements are made of it, one that lists them and one that enqueues them.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type postgres from 'postgres';
 
@@ -35,7 +38,7 @@ interface Statement {
 /** The text of sql/queries.gen.ts for a migrated database. @throws Error naming the statement that is wrong. */
 export async function generateQueries(sql: postgres.Sql, root: string): Promise<string> {
   const parts = [
-    '// Written by scripts/generate-queries.ts from sql/queries and sql/machine. Do not edit: `npm run generate`.',
+    '// Written by scripts/generate-queries.ts from the .sql files beside it. Do not edit: `npm run generate`.',
     '',
     'export interface Statement {\n  readonly text: string;\n  readonly parameters: readonly string[];\n}',
   ];
@@ -49,6 +52,7 @@ export async function generateQueries(sql: postgres.Sql, root: string): Promise<
       .flatMap((file) => parseStatements(readFileSync(join(root, 'sql', folder, file), 'utf8'), file));
     parts.push(await writeFolder(sql, constant, statements));
   }
+  parts.push(writeSweeps(await readSweeps(sql, join(root, 'sql', 'sweeps'))));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -88,15 +92,107 @@ async function writeFolder(sql: postgres.Sql, constant: string, statements: Stat
     const row = `${statement.name[0]?.toUpperCase()}${statement.name.slice(1)}Row`;
     types.push(`export interface ${row} {\n${gives.map((g) => `  ${g};`).join('\n')}\n}`);
     const parameters = takes.length === 0 ? '' : `parameters: { ${takes.join('; ')} }`;
-    const doc = statement.doc.length === 0 ? '' : `  /**\n${statement.doc.map((d) => `   * ${d}\n`).join('')}   */\n`;
+    const doc =
+      statement.doc.length === 0 ? '' : `  /**\n${statement.doc.map((d) => `   * ${d}\n`).join('')}   */\n`;
     signatures.push(`${doc}  ${statement.name}(${parameters}): Promise<${row}[]>;`);
     const names = statement.parameters.map((p) => `'${camel(p.name)}'`).join(', ');
-    texts.push(`  ${statement.name}: {\n    text: ${JSON.stringify(text)},\n    parameters: [${names}],\n  },`);
+    texts.push(
+      `  ${statement.name}: {\n    text: ${JSON.stringify(text)},\n    parameters: [${names}],\n  },`,
+    );
   }
   return [
     ...types,
     `export interface ${typeName} {\n${signatures.join('\n')}\n}`,
     `export const ${constant} = {\n${texts.join('\n')}\n} satisfies Record<keyof ${typeName}, Statement>;`,
+  ].join('\n\n');
+}
+
+/** A select of sql/sweeps as two statements. */
+export interface GeneratedSweep {
+  readonly kind: string;
+  readonly list: { readonly text: string; readonly parameters: readonly string[] };
+  readonly enqueue: { readonly text: string; readonly parameters: readonly string[] };
+  /** As TypeScript writes them: `now: Date`. */
+  readonly takes: readonly string[];
+}
+
+const sweepColumns = 'payload jsonb, team_id text, subject text, why text';
+
+/** The sweeps of a folder, which may be absent. @throws Error naming the sweep that is wrong. */
+export async function readSweeps(sql: postgres.Sql, folder: string): Promise<GeneratedSweep[]> {
+  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.sql')) : [];
+  const sweeps = [];
+  for (const file of files.toSorted()) {
+    sweeps.push(await readSweep(sql, file.replace(/\.sql$/, ''), readFileSync(join(folder, file), 'utf8')));
+  }
+  return sweeps;
+}
+
+async function readSweep(sql: postgres.Sql, kind: string, source: string): Promise<GeneratedSweep> {
+  if (!/^[a-z][a-z0-9-]*$/.test(kind)) throw new Error(`sql/sweeps/${kind}.sql: not the name of a kind`);
+  const [statement, ...more] = parseStatements(source, `${kind}.sql`);
+  if (!statement || more.length > 0) throw new Error(`sql/sweeps/${kind}.sql: must be one named statement`);
+  if (
+    /\b(now\(|(clock|statement|transaction)_timestamp\b|current_(date|time|timestamp)\b|localtime)/i.test(
+      statement.text,
+    )
+  ) {
+    throw new Error(`sql/sweeps/${kind}.sql: reads a clock; the time is @now`);
+  }
+  const text = statement.text.trim();
+  const { types, columns } = await sql.unsafe(text).describe();
+  const names = await namesOfTypes(sql, [...types, ...columns.map((column) => column.type)]);
+  // postgres.js names them as our code does, if the connection was told so
+  const given = columns
+    .map((column) => `${column.name.replace('teamId', 'team_id')} ${names.get(column.type)}`)
+    .join(', ');
+  if (given !== sweepColumns)
+    throw new Error(`sql/sweeps/${kind}.sql: gives ${given}; must give ${sweepColumns}`);
+  const parameters = statement.parameters.map((parameter) => camel(parameter.name));
+  const takes = parameters.map(
+    (parameter, index) =>
+      `${parameter}: ${typescriptType(names, types[index], `sql/sweeps/${kind}.sql @${parameter}`)}`,
+  );
+  const enqueue = enqueueText(kind, text);
+  await sql.unsafe(enqueue).describe();
+  return { kind, list: { text, parameters }, enqueue: { text: enqueue, parameters }, takes };
+}
+
+/**
+ * One statement for all that is due. What is live already stands; rows go in by key, so that two sweeps at once
+ * wait for each other and never in a circle. A job's time is the database's, whatever @now says.
+ */
+function enqueueText(kind: string, select: string): string {
+  return `with due as (
+${select}
+), enqueued as (
+  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)
+  select k.kind, k.queue, due.payload, k.payload_version, evenfall.default_key(k.key_fields, due.payload),
+    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,
+    'sweep:${kind}'
+  from due cross join evenfall.job_kind k
+  where k.kind = '${kind}'
+  order by 5
+  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing
+  returning 1
+)
+select (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued`;
+}
+
+function writeSweeps(sweeps: readonly GeneratedSweep[]): string {
+  const takes = [...new Set(['now: Date', ...sweeps.flatMap((sweep) => sweep.takes)])].toSorted();
+  const statement = ({ text, parameters }: GeneratedSweep['list']) =>
+    `{ text: ${JSON.stringify(text)}, parameters: [${parameters.map((name) => `'${name}'`).join(', ')}] }`;
+  const entries = sweeps.map(
+    ({ kind, list, enqueue }) =>
+      `  '${kind}': {\n    list: ${statement(list)},\n    enqueue: ${statement(enqueue)},\n  },\n`,
+  );
+  return [
+    `/** What a sweep may ask for. */\nexport interface SweepParameters {\n${takes.map((take) => `  ${take};`).join('\n')}\n}`,
+    `/** One that is due. */\nexport interface SweepDueRow {\n  payload: unknown;\n  teamId: string | null;\n  subject: string;\n  why: string;\n}`,
+    'export interface SweepEnqueueRow {\n  due: number;\n  enqueued: number;\n}',
+    'export interface SweepStatements {\n  readonly list: Statement;\n  readonly enqueue: Statement;\n}',
+    `/** By kind. */\nexport const sweeps: Readonly<Record<string, SweepStatements>> = {\n${entries.join('')}};`,
   ].join('\n\n');
 }
 

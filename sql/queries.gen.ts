@@ -1,4 +1,4 @@
-// Written by scripts/generate-queries.ts from sql/queries and sql/machine. Do not edit: `npm run generate`.
+// Written by scripts/generate-queries.ts from the .sql files beside it. Do not edit: `npm run generate`.
 
 
 
@@ -26,6 +26,73 @@ export interface RecordHistoryRow {
   id: number;
 }
 
+export interface ReadBeginsRow {
+  readAt: string;
+}
+
+export interface MirrorRow {
+  mirrored: string;
+}
+
+export interface MirroredLiveSubscriptionsRow {
+  id: string;
+}
+
+export interface MarkGoneOfCustomerRow {
+  id: string;
+}
+
+export interface MarkDetachedOfCustomerRow {
+  id: string;
+}
+
+export interface BeginBackfillRow {
+  id: number;
+  phase: string;
+  cursor: string | null;
+  pages: number;
+  objects: number;
+}
+
+export interface MirrorPageRow {
+  id: number;
+  phase: string;
+  cursor: string | null;
+  pages: number;
+  objects: number;
+  mirrored: string;
+}
+
+export interface FinishBackfillRow {
+  gone: number;
+  deleted: number;
+  detached: number;
+}
+
+export interface RecordNoticeRow {
+  id: number;
+}
+
+export interface TeamOfCustomerRow {
+  teamId: string;
+  teamName: string | null;
+  timeZone: string | null;
+  ownerEmail: string | null;
+  ownerIsActive: boolean;
+}
+
+export interface TrialReminderRow {
+  verdict: string;
+}
+
+export interface CardExpiryRow {
+  verdict: string;
+}
+
+export interface CustomerOfCardRow {
+  customerId: string;
+}
+
 export interface CustomerOfTeamRow {
   id: string;
   stripeCustomerId: string | null;
@@ -38,6 +105,55 @@ export interface Queries {
    * What changed, for whom: written in the transaction that makes or settles the change.
    */
   recordHistory(parameters: { at: Date; what: string; teamId: string | null; subject: string; detail: unknown; jobId: number | null; source: string }): Promise<RecordHistoryRow[]>;
+  /**
+   * When a read of Stripe begins, by the database's clock: what is written from it carries this time.
+   * As text, which keeps the microseconds that a JavaScript Date would drop.
+   */
+  readBegins(): Promise<ReadBeginsRow[]>;
+  mirror(parameters: { readAt: string; seen: unknown }): Promise<MirrorRow[]>;
+  /**
+   * Of a customer that is deleted: Stripe lists them no more.
+   */
+  mirroredLiveSubscriptions(parameters: { customerId: string }): Promise<MirroredLiveSubscriptionsRow[]>;
+  /**
+   * What a whole read of the customer did not show any more, unless a later read did.
+   */
+  markGoneOfCustomer(parameters: { readAt: string; customerId: string }): Promise<MarkGoneOfCustomerRow[]>;
+  /**
+   * Cards that back nothing of the customer's any more.
+   */
+  markDetachedOfCustomer(parameters: { readAt: string; customerId: string }): Promise<MarkDetachedOfCustomerRow[]>;
+  /**
+   * The backfill that is under way, or a new one.
+   */
+  beginBackfill(): Promise<BeginBackfillRow[]>;
+  /**
+   * A page's rows and the cursor behind them, together or not at all. `pages` is the fence: of two runs that
+   * read the same page one writes it, and the other is told by no row that it is behind.
+   */
+  mirrorPage(parameters: { phase: string; cursor: string | null; count: number; id: number; pages: number; readAt: string; seen: unknown }): Promise<MirrorPageRow[]>;
+  /**
+   * Every page is in: what none of them showed is not there any more, unless a read since the start says so.
+   */
+  finishBackfill(parameters: { id: number; pages: number }): Promise<FinishBackfillRow[]>;
+  /**
+   * The end of a mail on its occasion. One that was suppressed may be sent after all, when a person asks for it;
+   * nothing else is ever rewritten.
+   */
+  recordNotice(parameters: { kind: string; subject: string; occasion: string; teamId: string | null; state: string; reason: string | null; recipientHash: string | null; messageId: string | null; jobId: number | null; at: Date }): Promise<RecordNoticeRow[]>;
+  /**
+   * Who is written to about a Stripe customer: the owner of its team (sql/functions/team_of_customer.sql).
+   */
+  teamOfCustomer(parameters: { customerId: string; namedTeam: string | null }): Promise<TeamOfCustomerRow[]>;
+  /**
+   * Whether a reminder is due, by what Stripe says now.
+   */
+  trialReminder(parameters: { trialStart: Date | null; trialEnd: Date; reminder: string; reminders: string[]; now: Date }): Promise<TrialReminderRow[]>;
+  /**
+   * Whether the mail about a card is due, by what Stripe says now.
+   */
+  cardExpiry(parameters: { expiresAt: Date; cardWindow: string; now: Date }): Promise<CardExpiryRow[]>;
+  customerOfCard(parameters: { id: string }): Promise<CustomerOfCardRow[]>;
   /**
    * Rides the app's own primary key: the id meets its own type, never the other way round.
    */
@@ -56,6 +172,58 @@ export const queries = {
   recordHistory: {
     text: "insert into evenfall.history (at, what, team_id, subject, detail, job_id, source)\nvalues ($1, $2, $3, $4, $5, $6, $7)\nreturning id",
     parameters: ['at', 'what', 'teamId', 'subject', 'detail', 'jobId', 'source'],
+  },
+  readBegins: {
+    text: "select clock_timestamp()::text as \"read_at\"",
+    parameters: [],
+  },
+  mirror: {
+    text: "select evenfall.mirror($1::text::timestamptz, $2)::text as \"mirrored\"",
+    parameters: ['readAt', 'seen'],
+  },
+  mirroredLiveSubscriptions: {
+    text: "select id from evenfall.subscription\nwhere customer_id = $1 and not gone and status not in ('canceled', 'incomplete_expired')\norder by id",
+    parameters: ['customerId'],
+  },
+  markGoneOfCustomer: {
+    text: "update evenfall.subscription set gone = true, read_at = $1::text::timestamptz\nwhere customer_id = $2 and read_at < $1::text::timestamptz and not gone\nreturning id",
+    parameters: ['readAt', 'customerId'],
+  },
+  markDetachedOfCustomer: {
+    text: "update evenfall.card set detached = true, read_at = $1::text::timestamptz\nwhere customer_id = $2 and read_at < $1::text::timestamptz and not detached\nreturning id",
+    parameters: ['readAt', 'customerId'],
+  },
+  beginBackfill: {
+    text: "with begun as (\n  insert into evenfall.backfill default values on conflict do nothing\n  returning id, phase, cursor, pages, objects\n)\nselect id as \"id\", phase as \"phase\", cursor as \"cursor\", pages as \"pages\",\n  objects as \"objects\"\nfrom (select * from begun\n  union all\n  select id, phase, cursor, pages, objects from evenfall.backfill where finished_at is null) b\nlimit 1",
+    parameters: [],
+  },
+  mirrorPage: {
+    text: "with moved as (\n  update evenfall.backfill\n  set phase = $1, cursor = $2, pages = pages + 1, objects = objects + $3\n  where id = $4 and pages = $5 and finished_at is null\n  returning id, phase, cursor, pages, objects\n)\nselect id as \"id\", phase as \"phase\", cursor as \"cursor\", pages as \"pages\",\n  objects as \"objects\", evenfall.mirror($6::text::timestamptz, $7)::text as \"mirrored\"\nfrom moved",
+    parameters: ['phase', 'cursor', 'count', 'id', 'pages', 'readAt', 'seen'],
+  },
+  finishBackfill: {
+    text: "with finished as (\n  update evenfall.backfill set phase = 'finished', cursor = null, finished_at = clock_timestamp()\n  where id = $1 and pages = $2 and finished_at is null\n  returning started_at\n), gone as (\n  update evenfall.subscription s set gone = true, read_at = f.started_at\n  from finished f where s.read_at < f.started_at and not s.gone returning s.id\n), deleted as (\n  update evenfall.customer c\n  set deleted = true, email_hash = null, default_payment_method = null, read_at = f.started_at\n  from finished f where c.read_at < f.started_at and not c.deleted returning c.id\n), detached as (\n  update evenfall.card d set detached = true, read_at = f.started_at\n  from finished f where d.read_at < f.started_at and not d.detached returning d.id\n)\nselect (select count(*) from gone)::int as \"gone\", (select count(*) from deleted)::int as \"deleted\",\n  (select count(*) from detached)::int as \"detached\"\nfrom finished",
+    parameters: ['id', 'pages'],
+  },
+  recordNotice: {
+    text: "insert into evenfall.notice as n\n  (kind, subject, occasion, team_id, state, reason, recipient_hash, message_id, job_id, at)\nvalues ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)\non conflict (kind, subject, occasion) do update\n  set team_id = excluded.team_id, state = excluded.state, reason = excluded.reason,\n      recipient_hash = excluded.recipient_hash, message_id = excluded.message_id, job_id = excluded.job_id,\n      at = excluded.at\n  where n.state = 'suppressed' and excluded.state <> 'suppressed'\nreturning n.id",
+    parameters: ['kind', 'subject', 'occasion', 'teamId', 'state', 'reason', 'recipientHash', 'messageId', 'jobId', 'at'],
+  },
+  teamOfCustomer: {
+    text: "select t.id::text as \"team_id\", t.name as \"team_name\", t.time_zone as \"time_zone\", u.email as \"owner_email\",\n  coalesce(u.is_active, false) as \"owner_is_active\"\nfrom evenfall.app_team t left join evenfall.app_user u on u.id = t.owner_id\nwhere t.id = evenfall.team_of_customer($1, $2)::evenfall.app_team_id",
+    parameters: ['customerId', 'namedTeam'],
+  },
+  trialReminder: {
+    text: "select evenfall.trial_reminder($1, $2, $3, $4, $5) as \"verdict\"",
+    parameters: ['trialStart', 'trialEnd', 'reminder', 'reminders', 'now'],
+  },
+  cardExpiry: {
+    text: "select evenfall.card_expiry($1, $2, $3) as \"verdict\"",
+    parameters: ['expiresAt', 'cardWindow', 'now'],
+  },
+  customerOfCard: {
+    text: "select customer_id as \"customer_id\" from evenfall.card where id = $1 and customer_id is not null",
+    parameters: ['id'],
   },
   customerOfTeam: {
     text: "select id::text as \"id\", stripe_customer_id as \"stripe_customer_id\" from evenfall.app_team\nwhere id = $1::text::evenfall.app_team_id",
@@ -324,6 +492,47 @@ export interface ReplayRow {
   notified: string | null;
 }
 
+export interface DeclareScheduleRow {
+  name: string;
+}
+
+export interface MoveScheduleRow {
+  name: string;
+}
+
+export interface LockScheduleRow {
+  name: string;
+}
+
+export interface ScheduleStatesRow {
+  name: string;
+  pattern: string;
+  lastDueAt: Date | null;
+  lastOutcome: string | null;
+  accountedTo: Date;
+  now: Date;
+}
+
+export interface RecordScheduleRunsRow {
+  dueAt: Date;
+}
+
+export interface LockSchedulersRow {
+  locked: string | null;
+}
+
+export interface StoreEventRow {
+  id: string;
+}
+
+export interface NoteJobOfEventRow {
+  id: string;
+}
+
+export interface AskFirstBackfillRow {
+  id: number;
+}
+
 export interface BeatRow {
   heartbeatAt: Date;
 }
@@ -395,7 +604,8 @@ export interface Machine {
    */
   giveUpEffect(parameters: { jobId: number | null; runNo: number; key: string }): Promise<GiveUpEffectRow[]>;
   /**
-   * unknown → settled or released, by a person who looked.
+   * unknown → settled or released, by a person who looked. Of a mail the ledger of mails then says the same: it was
+   * sent, or it is due again.
    */
   settleUnknown(parameters: { happened: boolean; who: string; id: number }): Promise<SettleUnknownRow[]>;
   /**
@@ -479,6 +689,43 @@ export interface Machine {
    * newer job holds its key.
    */
   replay(parameters: { id: number; resolution: string }): Promise<ReplayRow[]>;
+  /**
+   * A schedule seen for the first time is due from now on. A known one keeps its pattern until its occurrences so
+   * far are accounted for: see moveSchedule.
+   */
+  declareSchedule(parameters: { name: string; pattern: string }): Promise<DeclareScheduleRow[]>;
+  /**
+   * Another pattern, from now on: what it would have been due before never was.
+   */
+  moveSchedule(parameters: { pattern: string; name: string }): Promise<MoveScheduleRow[]>;
+  /**
+   * Only the statement after this one sees what the tick that held the lock has recorded.
+   */
+  lockSchedule(parameters: { name: string }): Promise<LockScheduleRow[]>;
+  /**
+   * The last occurrence accounted for, and from when on the next ones count. What is due since then is late: the
+   * command line, the watchdog and the gauge of lateness read it here. Rides the key of schedule_run.
+   */
+  scheduleStates(parameters: { names: string[] }): Promise<ScheduleStatesRow[]>;
+  /**
+   * Once an occurrence, whoever else records it.
+   */
+  recordScheduleRuns(parameters: { schedule: string; runs: unknown }): Promise<RecordScheduleRunsRow[]>;
+  /**
+   * One process at a time compares BullMQ's job schedulers with the code: some of BullMQ's backends make two of
+   * one when they are set up at once.
+   */
+  lockSchedulers(): Promise<LockSchedulersRow[]>;
+  /**
+   * No row: it is here already, for Stripe delivers at least once.
+   */
+  storeEvent(parameters: { id: string; type: string; objectId: string | null; customerId: string | null; livemode: boolean; createdAt: Date; ignored: string | null }): Promise<StoreEventRow[]>;
+  noteJobOfEvent(parameters: { jobId: number; id: string }): Promise<NoteJobOfEventRow[]>;
+  /**
+   * Until Stripe was read once as a whole the mirror is no picture of it. The key: of several workers that boot
+   * at once only one asks.
+   */
+  askFirstBackfill(parameters: { kind: string }): Promise<AskFirstBackfillRow[]>;
   /**
    * Registers the worker or renews its lease. One statement, on a connection of its own, so that busy jobs
    * cannot make a living worker look dead.
@@ -588,7 +835,7 @@ export const machine = {
     parameters: ['jobId', 'runNo', 'key'],
   },
   settleUnknown: {
-    text: "update evenfall.effect\nset state = case when $1::boolean then 'settled' else 'released' end,\n    settled_at = case when $1::boolean then clock_timestamp() end,\n    evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', $2::text)\nwhere id = $3 and state = 'unknown'\nreturning key, state",
+    text: "with looked as (\n  update evenfall.effect\n  set state = case when $1::boolean then 'settled' else 'released' end,\n      settled_at = case when $1::boolean then clock_timestamp() end,\n      evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', $2::text)\n  where id = $3 and state = 'unknown'\n  returning key, state\n), sent as (\n  update evenfall.notice n set state = 'sent' from looked\n  where n.state = 'unknown' and looked.state = 'settled'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n), again as (\n  delete from evenfall.notice n using looked\n  where n.state = 'unknown' and looked.state = 'released'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n)\nselect key as \"key\", state as \"state\" from looked",
     parameters: ['happened', 'who', 'id'],
   },
   promoteDue: {
@@ -663,6 +910,42 @@ export const machine = {
     text: "with replayed as (\n  update evenfall.job j\n  set state = 'queued', due = true, finished_at = null, outcome = null, public_message = null,\n      attempts = 0, crashes = 0, run_at = clock_timestamp(), deadline_at = clock_timestamp() + k.give_up_after,\n      cancel_requested = false, asks = j.asks + 1\n  from evenfall.job_kind k\n  where j.id = $1 and j.state = 'dead' and k.kind = j.kind\n    and not exists (\n      select from evenfall.job newer\n      where newer.kind = j.kind and newer.key = j.key and newer.state in ('queued', 'dispatched', 'running', 'parked'))\n  returning j.id, j.queue, j.dispatch_no\n), resolved as (\n  update evenfall.dead_letter d set resolved_at = clock_timestamp(), resolution = $2\n  from replayed where d.job_id = replayed.id and d.resolved_at is null\n  returning d.id\n)\nselect replayed.id as \"id\", replayed.queue as \"queue\", replayed.dispatch_no as \"dispatch_no\",\n  pg_notify('evenfall_job', '')::text as \"notified\"\nfrom replayed",
     parameters: ['id', 'resolution'],
   },
+  declareSchedule: {
+    text: "insert into evenfall.schedule (name, pattern) values ($1, $2)\non conflict (name) do nothing\nreturning name",
+    parameters: ['name', 'pattern'],
+  },
+  moveSchedule: {
+    text: "update evenfall.schedule set pattern = $1, since = clock_timestamp()\nwhere name = $2 and pattern <> $1\nreturning name",
+    parameters: ['pattern', 'name'],
+  },
+  lockSchedule: {
+    text: "select name from evenfall.schedule where name = $1 for update",
+    parameters: ['name'],
+  },
+  scheduleStates: {
+    text: "select s.name as \"name\", s.pattern as \"pattern\", last.due_at as \"last_due_at\", last.outcome as \"last_outcome\",\n  greatest(s.since, last.due_at) as \"accounted_to\", clock_timestamp() as \"now\"\nfrom evenfall.schedule s\nleft join lateral (\n  select due_at, outcome from evenfall.schedule_run r where r.schedule = s.name order by due_at desc limit 1\n) last on true\nwhere s.name = any ($1)\norder by s.name",
+    parameters: ['names'],
+  },
+  recordScheduleRuns: {
+    text: "insert into evenfall.schedule_run (schedule, due_at, outcome, reason, job_id)\nselect $1, run.\"dueAt\", run.outcome, run.reason, run.\"jobId\"\nfrom jsonb_to_recordset($2) as run (\"dueAt\" timestamptz, outcome text, reason text, \"jobId\" bigint)\non conflict (schedule, due_at) do nothing\nreturning due_at",
+    parameters: ['schedule', 'runs'],
+  },
+  lockSchedulers: {
+    text: "select pg_advisory_xact_lock(hashtext('evenfall schedulers'))::text as \"locked\"",
+    parameters: [],
+  },
+  storeEvent: {
+    text: "insert into evenfall.stripe_event (id, type, object_id, customer_id, livemode, created_at, ignored)\nvalues ($1, $2, $3, $4, $5, $6, $7)\non conflict (id) do nothing\nreturning id",
+    parameters: ['id', 'type', 'objectId', 'customerId', 'livemode', 'createdAt', 'ignored'],
+  },
+  noteJobOfEvent: {
+    text: "update evenfall.stripe_event set job_id = $1 where id = $2 returning id",
+    parameters: ['jobId', 'id'],
+  },
+  askFirstBackfill: {
+    text: "select evenfall.enqueue($1, '{}', 'first') as \"id\"\nwhere not exists (select from evenfall.backfill where finished_at is not null)",
+    parameters: ['kind'],
+  },
   beat: {
     text: "insert into evenfall.worker (id, concurrency) values ($1, $2)\non conflict (id) do update set heartbeat_at = clock_timestamp(), concurrency = excluded.concurrency\nreturning heartbeat_at",
     parameters: ['id', 'concurrency'],
@@ -676,3 +959,40 @@ export const machine = {
     parameters: [],
   },
 } satisfies Record<keyof Machine, Statement>;
+
+/** What a sweep may ask for. */
+export interface SweepParameters {
+  cardWindow: string;
+  now: Date;
+  trialReminders: string[];
+}
+
+/** One that is due. */
+export interface SweepDueRow {
+  payload: unknown;
+  teamId: string | null;
+  subject: string;
+  why: string;
+}
+
+export interface SweepEnqueueRow {
+  due: number;
+  enqueued: number;
+}
+
+export interface SweepStatements {
+  readonly list: Statement;
+  readonly enqueue: Statement;
+}
+
+/** By kind. */
+export const sweeps: Readonly<Record<string, SweepStatements>> = {
+  'expiring-card-email': {
+    list: { text: "select jsonb_build_object('cardId', due.id) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the card expires at the end of ' || due.month || ' and backs ' || due.backed as why\nfrom (\n  select c.id, c.customer_id, u.team_id, b.backed,\n    to_char(c.exp_year, 'FM0000') || '-' || to_char(c.exp_month, 'FM00') as month\n  from evenfall.card c\n  left join evenfall.customer u on u.id = c.customer_id\n  cross join lateral (\n    select string_agg(s.id, ' ' order by s.id) as backed\n    from (\n      select s.* from evenfall.subscription s where s.default_payment_method = c.id\n      union all\n      select s.* from evenfall.customer p join evenfall.subscription s on s.customer_id = p.id\n      where p.default_payment_method = c.id and s.default_payment_method is null\n    ) s\n    where s.status in ('active', 'trialing', 'past_due') and not s.gone and not s.cancel_at_period_end\n      and (s.cancel_at is null or s.cancel_at > greatest(c.expires_at, s.current_period_end))\n  ) b\n  where not c.detached and b.backed is not null\n    and c.expires_at > $1::timestamptz\n    and evenfall.card_expiry(c.expires_at, $2::text, $1::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'expiring-card' and n.subject = 'card:' || due.id and n.occasion = due.month)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'expiring-card-email'\n      and j.payload @> jsonb_build_object('cardId', due.id))\norder by due.month, due.id", parameters: ['now', 'cardWindow'] },
+    enqueue: { text: "with due as (\nselect jsonb_build_object('cardId', due.id) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the card expires at the end of ' || due.month || ' and backs ' || due.backed as why\nfrom (\n  select c.id, c.customer_id, u.team_id, b.backed,\n    to_char(c.exp_year, 'FM0000') || '-' || to_char(c.exp_month, 'FM00') as month\n  from evenfall.card c\n  left join evenfall.customer u on u.id = c.customer_id\n  cross join lateral (\n    select string_agg(s.id, ' ' order by s.id) as backed\n    from (\n      select s.* from evenfall.subscription s where s.default_payment_method = c.id\n      union all\n      select s.* from evenfall.customer p join evenfall.subscription s on s.customer_id = p.id\n      where p.default_payment_method = c.id and s.default_payment_method is null\n    ) s\n    where s.status in ('active', 'trialing', 'past_due') and not s.gone and not s.cancel_at_period_end\n      and (s.cancel_at is null or s.cancel_at > greatest(c.expires_at, s.current_period_end))\n  ) b\n  where not c.detached and b.backed is not null\n    and c.expires_at > $1::timestamptz\n    and evenfall.card_expiry(c.expires_at, $2::text, $1::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'expiring-card' and n.subject = 'card:' || due.id and n.occasion = due.month)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'expiring-card-email'\n      and j.payload @> jsonb_build_object('cardId', due.id))\norder by due.month, due.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version, evenfall.default_key(k.key_fields, due.payload),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:expiring-card-email'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'expiring-card-email'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['now', 'cardWindow'] },
+  },
+  'trial-ending-email': {
+    list: { text: "select jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the trial ends at ' || due.ends || ', the reminder is due ' || due.reminder || ' before' as why\nfrom (\n  select s.id, s.customer_id, c.team_id, o.reminder,\n    to_char(s.trial_end at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as ends\n  from evenfall.subscription s\n  cross join unnest($1::text[]) as o (reminder)\n  left join evenfall.customer c on c.id = s.customer_id\n  where s.status = 'trialing' and not s.gone and not s.cancel_at_period_end and s.cancel_at is null\n    and s.trial_end > $2::timestamptz\n    and evenfall.trial_reminder(s.trial_start, s.trial_end, o.reminder, $1::text[], $2::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'trial-ending' and n.subject = 'subscription:' || due.id\n      and n.occasion = due.ends || ' ' || due.reminder)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'trial-ending-email'\n      and j.payload @> jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder))\norder by due.ends, due.id, due.reminder", parameters: ['trialReminders', 'now'] },
+    enqueue: { text: "with due as (\nselect jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the trial ends at ' || due.ends || ', the reminder is due ' || due.reminder || ' before' as why\nfrom (\n  select s.id, s.customer_id, c.team_id, o.reminder,\n    to_char(s.trial_end at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as ends\n  from evenfall.subscription s\n  cross join unnest($1::text[]) as o (reminder)\n  left join evenfall.customer c on c.id = s.customer_id\n  where s.status = 'trialing' and not s.gone and not s.cancel_at_period_end and s.cancel_at is null\n    and s.trial_end > $2::timestamptz\n    and evenfall.trial_reminder(s.trial_start, s.trial_end, o.reminder, $1::text[], $2::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'trial-ending' and n.subject = 'subscription:' || due.id\n      and n.occasion = due.ends || ' ' || due.reminder)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'trial-ending-email'\n      and j.payload @> jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder))\norder by due.ends, due.id, due.reminder\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version, evenfall.default_key(k.key_fields, due.payload),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:trial-ending-email'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'trial-ending-email'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['trialReminders', 'now'] },
+  },
+};

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Misconfigured } from './core/errors.ts';
 import { failpoints } from './core/failpoints.ts';
 import type { Failpoint } from './core/failpoints.ts';
+import { defaultPolicy, isoDuration } from './core/policy.ts';
 
 /** Names what each part of Evenfall needs; `database` is what every command needs. */
 export type Role = 'database' | 'web' | 'worker';
@@ -25,8 +26,14 @@ const dashboardUsers = z
     { error: 'must be name:password:role, comma-separated, with role viewer or operator' },
   )
   .transform((users) =>
-    users.map(([name = '', password = '', role]) => ({ name, password, role: role as 'viewer' | 'operator' })),
+    users.map(([name = '', password = '', role]) => ({
+      name,
+      password,
+      role: role as 'viewer' | 'operator',
+    })),
   );
+
+const duration = z.string().regex(isoDuration, 'must be an ISO 8601 duration, such as P3D or PT36H');
 
 const failpointSpec = z
   .string()
@@ -42,11 +49,13 @@ export const variables = {
   DATABASE_URL: url('postgres:', 'postgresql:').meta({ about: "The app's own Postgres, 14 or newer." }),
   REDIS_URL: url('redis:', 'rediss:')
     .optional()
-    .meta({ about: 'BullMQ on Redis: the production path. AOF and maxmemory-policy noeviction are checked at boot.' }),
+    .meta({
+      about: 'BullMQ on Redis: the production path. AOF and maxmemory-policy noeviction are checked at boot.',
+    }),
   QUEUE_BACKEND: z
     .enum(['redis', 'postgres'], { error: 'must be redis or postgres' })
     .optional()
-    .meta({ about: "Say `postgres` to run BullMQ on Postgres in production, without Redis." }),
+    .meta({ about: 'Say `postgres` to run BullMQ on Postgres in production, without Redis.' }),
   STRIPE_SECRET_KEY: z
     .string()
     .regex(/^(sk|rk)_(test|live)_\w+$/, 'must be a Stripe secret or restricted key (sk_… or rk_…)')
@@ -54,18 +63,42 @@ export const variables = {
   STRIPE_API_BASE: url('http:', 'https:')
     .optional()
     .meta({ about: 'A local stand-in for Stripe; refused with a live key.' }),
+  STRIPE_WEBHOOK_SECRET: z
+    .string()
+    .transform((text) => text.split(',').map((secret) => secret.trim()))
+    .refine((secrets) => secrets.every((secret) => /^whsec_[\w+/=-]+$/.test(secret)), {
+      error: 'must be signing secrets (whsec_…), comma-separated',
+    })
+    .optional()
+    .meta({
+      about: 'Of the webhook endpoint; both, comma-separated, while one is rotated. Needs STRIPE_SECRET_KEY.',
+    }),
+  SECRET_KEY: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .meta({ about: 'Keeps e-mail addresses out of the database: they are stored hashed with this key.' }),
   SMTP_URL: url('smtp:', 'smtps:').optional().meta({ about: 'Where mail goes out.' }),
   MAIL_FROM: z.string().min(3).optional().meta({ about: 'The sender of all mail; needed with SMTP_URL.' }),
   ALERT_EMAIL: z.email('must be one mail address').optional().meta({ about: 'Who is told of dead letters.' }),
-  ALERT_WEBHOOK_URL: url('http:', 'https:').optional().meta({ about: 'Where dead letters are posted as JSON.' }),
-  PUBLIC_URL: url('http:', 'https:').optional().meta({ about: 'Where this service is reached, for links in mails.' }),
+  ALERT_WEBHOOK_URL: url('http:', 'https:')
+    .optional()
+    .meta({ about: 'Where dead letters are posted as JSON.' }),
+  PUBLIC_URL: url('http:', 'https:')
+    .optional()
+    .meta({ about: 'Where this service is reached, for links in mails.' }),
+  APP_URL: url('http:', 'https:').optional().meta({
+    about:
+      'The page of your app where a customer sees and changes the subscription and the card, for links in mails.',
+  }),
   PORT: z.coerce
     .number({ error: 'must be a port number' })
     .int()
     .min(0)
     .max(65_535)
     .optional()
-    .meta({ about: 'The port of `evenfall web`, 3000 when unset. A worker with a PORT serves its health there.' }),
+    .meta({
+      about: 'The port of `evenfall web`, 3000 when unset. A worker with a PORT serves its health there.',
+    }),
   API_TOKEN: z
     .string()
     .min(16, 'must have at least 16 characters')
@@ -73,7 +106,9 @@ export const variables = {
     .meta({ about: 'Bearer token of the HTTP API and of /metrics; without it both are closed.' }),
   DASHBOARD_USERS: dashboardUsers
     .optional()
-    .meta({ about: 'Who may see Bull Board: name:password:role, comma-separated; roles viewer and operator.' }),
+    .meta({
+      about: 'Who may see Bull Board: name:password:role, comma-separated; roles viewer and operator.',
+    }),
   CONCURRENCY: z.coerce
     .number({ error: 'must be a number' })
     .int()
@@ -81,8 +116,19 @@ export const variables = {
     .max(500)
     .default(10)
     .meta({ about: 'Jobs that one worker runs at once, in each queue. Default 10.' }),
+  POLICY_TRIAL_REMINDERS: z
+    .string()
+    .default(defaultPolicy.trialReminders.join(','))
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(z.array(duration))
+    .meta({ about: 'How long before a trial ends a mail says so: ISO 8601, comma-separated. Default P3D.' }),
+  POLICY_CARD_WINDOW: duration
+    .default(defaultPolicy.cardWindow)
+    .meta({ about: 'How long before a card expires a mail says so: ISO 8601. Default P20D.' }),
   LOG_LEVEL: z
-    .enum(['debug', 'info', 'warn', 'error', 'silent'], { error: 'must be debug, info, warn, error or silent' })
+    .enum(['debug', 'info', 'warn', 'error', 'silent'], {
+      error: 'must be debug, info, warn, error or silent',
+    })
     .default('info')
     .meta({ about: 'Default info.' }),
   CONTRACT_SQL: z
@@ -91,7 +137,9 @@ export const variables = {
     .optional()
     .meta({ about: 'Your own contract file, instead of sql/contract.sql.' }),
   NODE_ENV: z.string().optional().meta({ about: '`production` makes every unsafe default an error.' }),
-  EVENFALL_EMBEDDED: flag.meta({ about: '1: bring our own Postgres (and Redis) in .evenfall/; never in production.' }),
+  EVENFALL_EMBEDDED: flag.meta({
+    about: '1: bring our own Postgres (and Redis) in .evenfall/; never in production.',
+  }),
   EVENFALL_FAILPOINT: failpointSpec
     .optional()
     .meta({ about: 'For tests: die or pause at a named step; refused in production.' }),
@@ -101,11 +149,13 @@ type Variables = typeof variables;
 type Values = { [Name in keyof Variables]: z.infer<Variables[Name]> };
 
 /** Read and checked once; frozen. */
-export interface Config extends Readonly<Omit<Values, 'STRIPE_SECRET_KEY' | 'QUEUE_BACKEND'>> {
+export interface Config extends Readonly<Omit<Values, 'STRIPE_SECRET_KEY' | 'SECRET_KEY' | 'QUEUE_BACKEND'>> {
   readonly production: boolean;
   readonly QUEUE_BACKEND: 'redis' | 'postgres';
   /** Present when the role is `worker`. */
   readonly STRIPE_SECRET_KEY: string;
+  /** Present when the role is `worker`. */
+  readonly SECRET_KEY: string;
 }
 
 type Environment = Record<string, string | undefined>;
@@ -121,7 +171,11 @@ export function embeddedAsked(env: Environment = process.env): { path: string | 
  * @param overrides variables that stand in front of the environment's, such as addresses of embedded services
  * @throws Misconfigured naming every problem at once; never a value, which may be a secret
  */
-export function readConfig(role: Role, overrides: Environment = {}, environment: Environment = process.env): Config {
+export function readConfig(
+  role: Role,
+  overrides: Environment = {},
+  environment: Environment = process.env,
+): Config {
   const env: Environment = { ...environment, ...overrides };
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
@@ -138,21 +192,25 @@ export function readConfig(role: Role, overrides: Environment = {}, environment:
   const production = config.NODE_ENV === 'production';
   problems.push(...combinations(role, config, production));
   if (problems.length > 0) {
-    throw new Misconfigured(`Evenfall cannot start:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    throw new Misconfigured(
+      `Evenfall cannot start:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
   }
   const backend = config.QUEUE_BACKEND ?? (config.REDIS_URL === undefined ? 'postgres' : 'redis');
   return Object.freeze({ ...values, production, QUEUE_BACKEND: backend }) as unknown as Config;
 }
 
 function neededBy(role: Role): string[] {
-  return role === 'worker' ? ['DATABASE_URL', 'STRIPE_SECRET_KEY'] : ['DATABASE_URL'];
+  return role === 'worker' ? ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'SECRET_KEY'] : ['DATABASE_URL'];
 }
 
 /** What only shows when several variables are read together. */
 function combinations(role: Role, config: Partial<Values>, production: boolean): string[] {
   const problems: string[] = [];
   if (config.STRIPE_API_BASE !== undefined && /_live_/.test(config.STRIPE_SECRET_KEY ?? '')) {
-    problems.push('STRIPE_API_BASE: is refused with a live STRIPE_SECRET_KEY; use a test key with a stand-in');
+    problems.push(
+      'STRIPE_API_BASE: is refused with a live STRIPE_SECRET_KEY; use a test key with a stand-in',
+    );
   }
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined) {
     problems.push('REDIS_URL: is missing, and QUEUE_BACKEND says redis');
@@ -169,7 +227,9 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
       problems.push('REDIS_URL: is missing. In production say QUEUE_BACKEND=postgres to do without Redis.');
     }
     if (config.ALERT_EMAIL === undefined && config.ALERT_WEBHOOK_URL === undefined) {
-      problems.push('ALERT_EMAIL or ALERT_WEBHOOK_URL: one is needed in production, or nobody hears of dead letters');
+      problems.push(
+        'ALERT_EMAIL or ALERT_WEBHOOK_URL: one is needed in production, or nobody hears of dead letters',
+      );
     }
   }
   return problems.concat(embeddedProblems(config, production));

@@ -2,8 +2,17 @@ import { Body, Container, Head, Html, Preview, Section, Text } from '@react-emai
 import type { ReactNode } from 'react';
 import { look, Styles } from './styles.tsx';
 
+interface LayoutProps {
+  readonly title: string;
+  readonly preheader: string;
+  readonly footer: ReactNode;
+  /** Who writes; Evenfall itself unless given. */
+  readonly brand?: string;
+  readonly children: ReactNode;
+}
+
 /** The frame of every mail: a card on a quiet page, and below it why the reader gets this. */
-export function Layout(props: { title: string; preheader: string; footer: ReactNode; children: ReactNode }) {
+export function Layout(props: LayoutProps) {
   return (
     <Html lang="en">
       <Head>
@@ -18,7 +27,7 @@ export function Layout(props: { title: string; preheader: string; footer: ReactN
         <Container style={{ maxWidth: '600px' }}>
           <Section className="card" style={look.card}>
             <Text className="brand" style={look.brand}>
-              Evenfall
+              {props.brand ?? 'Evenfall'}
             </Text>
             {props.children}
           </Section>

@@ -59,13 +59,7 @@ begin
       using errcode = 'EF422', column = split_part(problem, ':', 1);
   end if;
 
-  if the_key is null and definition.key_fields <> '{}' then
-    -- "teamId=7": the names belong to the key, or customer 7 would collide with team 7. jsonb keeps the
-    -- zeros of 7.0, which is the number 7 all the same
-    select string_agg(f || '=' || case jsonb_typeof(asked->f)
-        when 'number' then trim_scale((asked->>f)::numeric)::text else asked->>f end, ',' order by n) into the_key
-      from unnest(definition.key_fields) with ordinality as t(f, n) where asked ? f;
-  end if;
+  the_key := coalesce(the_key, evenfall.default_key(definition.key_fields, asked));
   if the_key is not null and (the_key = '' or char_length(the_key) > 512) then
     raise exception 'evenfall: key of %: must be 1 to 512 characters', $1
       using errcode = 'EF422', column = 'key';

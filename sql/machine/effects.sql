@@ -53,10 +53,22 @@ where e.key = @key and e.job_id is not distinct from fence.id and e.run_no = @ru
 returning e.id;
 
 -- name: settleUnknown
--- unknown → settled or released, by a person who looked.
-update evenfall.effect
-set state = case when @happened::boolean then 'settled' else 'released' end,
-    settled_at = case when @happened::boolean then clock_timestamp() end,
-    evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', @who::text)
-where id = @id and state = 'unknown'
-returning key, state;
+-- unknown → settled or released, by a person who looked. Of a mail the ledger of mails then says the same: it was
+-- sent, or it is due again.
+with looked as (
+  update evenfall.effect
+  set state = case when @happened::boolean then 'settled' else 'released' end,
+      settled_at = case when @happened::boolean then clock_timestamp() end,
+      evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', @who::text)
+  where id = @id and state = 'unknown'
+  returning key, state
+), sent as (
+  update evenfall.notice n set state = 'sent' from looked
+  where n.state = 'unknown' and looked.state = 'settled'
+    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion
+), again as (
+  delete from evenfall.notice n using looked
+  where n.state = 'unknown' and looked.state = 'released'
+    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion
+)
+select key as "key!", state as "state!" from looked;

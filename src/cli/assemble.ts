@@ -2,9 +2,14 @@ import type { Logger } from 'pino';
 import { createAlerts } from '../alerts/alerts.ts';
 import type { Config } from '../config.ts';
 import type { AlertPort } from '../core/alert.ts';
+import { keyedHash } from '../core/hash.ts';
+import type { MailPort } from '../core/mail.ts';
+import type { Policy } from '../core/policy.ts';
 import { connectDatabase } from '../db/connect.ts';
 import type { Database } from '../db/connect.ts';
 import { createLog } from '../log.ts';
+import { createMailer } from '../mail/mailer.ts';
+import { senderName } from '../mail/sender.ts';
 import { createMailTransport } from '../mail/transport.ts';
 import type { MailTransport } from '../mail/transport.ts';
 import { postgresBackend, redisBackend } from '../queue/backend.ts';
@@ -20,7 +25,10 @@ export interface Parts {
 
 export function buildParts(config: Config, name: string, connections: number): Parts {
   const log = createLog(config.LOG_LEVEL, name);
-  return { log, database: connectDatabase(config.DATABASE_URL, { max: connections, name: `evenfall ${name}` }) };
+  return {
+    log,
+    database: connectDatabase(config.DATABASE_URL, { max: connections, name: `evenfall ${name}` }),
+  };
 }
 
 export function buildBackend(config: Config, log: Logger): QueueBackend {
@@ -29,11 +37,22 @@ export function buildBackend(config: Config, log: Logger): QueueBackend {
     : postgresBackend(config.DATABASE_URL, log);
 }
 
+export function buildPolicy(config: Config): Policy {
+  return { trialReminders: config.POLICY_TRIAL_REMINDERS, cardWindow: config.POLICY_CARD_WINDOW };
+}
+
+export function buildHash(config: Config): (text: string) => string {
+  return (text) => keyedHash(config.SECRET_KEY, text);
+}
+
 export function buildStripe(config: Config, log: Logger): StripeGateway {
   return createStripeGateway({ secretKey: config.STRIPE_SECRET_KEY, apiBase: config.STRIPE_API_BASE, log });
 }
 
-export function buildAlerts(config: Config, log: Logger): { alerts: AlertPort; mail: MailTransport | undefined } {
+export function buildAlerts(
+  config: Config,
+  log: Logger,
+): { alerts: AlertPort; mail: MailTransport | undefined } {
   const mail =
     config.SMTP_URL === undefined
       ? undefined
@@ -46,4 +65,10 @@ export function buildAlerts(config: Config, log: Logger): { alerts: AlertPort; m
     log,
   });
   return { alerts, mail };
+}
+
+/** Mails to customers, over the transport that the alerts have too. */
+export function buildMailer(config: Config, transport: MailTransport | undefined): MailPort {
+  const { APP_URL: url, MAIL_FROM: from = '' } = config;
+  return createMailer({ transport, app: { name: senderName(from), ...(url === undefined ? {} : { url }) } });
 }

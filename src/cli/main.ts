@@ -53,6 +53,19 @@ program
   .option('--json')
   .action(run(async (options) => (await import('./commands/jobs.ts')).jobsCommand(options)));
 program
+  .command('schedules')
+  .description('what is due by itself: when it last was, when it will be, and how late it is')
+  .option('--json')
+  .action(run(async (options) => (await import('./commands/schedules.ts')).schedulesCommand(options)));
+program
+  .command('sweep')
+  .description('searches for what is due of a kind and enqueues it, as its schedule does')
+  .argument('<name>')
+  .option('--now <instant>', 'pretend that it is this time')
+  .option('--dry-run', 'only say what is due')
+  .option('--json')
+  .action(run(async (name, options) => (await import('./commands/schedules.ts')).sweepCommand(name, options)));
+program
   .command('pause')
   .description('lets the jobs of a kind wait')
   .argument('<kind>')

@@ -2,6 +2,8 @@ import type { Queries } from '../../sql/queries.gen.ts';
 import type { AlertPort } from './alert.ts';
 import type { Effects } from './effects.ts';
 import type { JobDefinition } from './job.ts';
+import type { Notices } from './notices.ts';
+import type { Policy } from './policy.ts';
 import type { StripePort } from './stripe.ts';
 
 /** Everything a job may touch. Nothing else reaches it: no globals, no clock, no environment. */
@@ -19,9 +21,23 @@ export interface Context {
   readonly stripe: StripePort;
   readonly alerts: AlertPort;
   readonly effects: Effects;
+  /** Mails to customers; the only way to send one. */
+  readonly notices: Notices;
+  /** Stands for an e-mail address where the address itself may not be kept (P7). */
+  readonly hash: (address: string) => string;
   /** Tells what changed; call it with the transaction that makes the change. */
   readonly history: (tx: Queries, entry: HistoryEntry) => Promise<void>;
   readonly enqueue: <P>(job: JobDefinition<string, P>, payload: P) => Promise<number>;
+  /** What the operator decided. */
+  readonly policy: Policy;
+  /** Enqueues what is due of a kind as of `now`, by its statement in sql/sweeps. */
+  readonly sweep: (kind: string) => Promise<Swept>;
+}
+
+/** How many a sweep found, and how many of them were not asked for already. */
+export interface Swept {
+  readonly due: number;
+  readonly enqueued: number;
 }
 
 /** One line of what happened to a team, a subscription, a user. */

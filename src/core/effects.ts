@@ -23,6 +23,8 @@ export interface Act {
   readonly ask?: () => Promise<Evidence | undefined>;
   /** Where nobody can be asked: `give-up` lets the job go on without it, `dead` waits for a person. */
   readonly unknown?: 'give-up' | 'dead';
+  /** What is recorded when it is given up, in the transaction that makes it `unknown`. */
+  readonly giveUp?: (tx: Queries) => Promise<void>;
   /** The domain fact that the act creates, written in the transaction that settles it. */
   readonly settle?: (tx: Queries, evidence: Evidence) => Promise<void>;
 }

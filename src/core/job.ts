@@ -2,6 +2,7 @@ import type { Context } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import type { Payload } from './payload.ts';
 import type { RetryPolicy } from './retry.ts';
+import type { Schedule } from './schedule.ts';
 
 /** BullMQ queues, one a domain of failure, so that a Stripe outage does not hold up the mail. */
 export const queueNames = ['stripe', 'lifecycle', 'mail', 'schedules', 'dead-letter'] as const;
@@ -24,6 +25,11 @@ export interface JobDefinition<Name extends string = string, P = never> {
   /** What wins when a live key meets another payload, weakest first; without it that is a conflict. */
   readonly precedence?: { readonly field: keyof P & string; readonly weakestFirst: readonly string[] };
   readonly retry: RetryPolicy;
+  /**
+   * When it is due by itself. With a file sql/sweeps/<kind>.sql each occurrence enqueues a sweep for it; without
+   * one the kind itself, with the payload {}.
+   */
+  readonly schedule?: Schedule;
   /** One run may take this long; then its signal is aborted and the attempt counts as failed. */
   readonly timeoutMs: number;
   /** What the person who asked may read while it is being retried, and when it is dead. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isoDuration } from './policy.ts';
 
 /**
  * Payloads are flat objects of ids, choices and counts: a subset of JSON Schema small enough that zod here
@@ -18,6 +19,17 @@ export const stripeId = (prefix: string) =>
     .max(255)
     .regex(new RegExp(`^${prefix}_[A-Za-z0-9]+$`))
     .meta({ title: `a Stripe id (${prefix}_…)` });
+
+/** The name of a kind. */
+export const kindName = () =>
+  z
+    .string()
+    .max(100)
+    .regex(/^[a-z][a-z0-9-]*$/)
+    .meta({ title: 'the name of a kind' });
+
+/** An ISO 8601 duration. */
+export const duration = () => z.string().max(40).regex(isoDuration).meta({ title: 'an ISO 8601 duration' });
 
 /** One of these words. */
 export const choice = <const Words extends readonly [string, ...string[]]>(words: Words) => z.enum(words);

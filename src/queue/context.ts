@@ -1,15 +1,23 @@
 import type { AlertPort } from '../core/alert.ts';
 import type { Context, Log } from '../core/context.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
+import type { MailPort } from '../core/mail.ts';
+import type { Policy } from '../core/policy.ts';
 import type { StripePort } from '../core/stripe.ts';
 import type { Database } from '../db/connect.ts';
 import { effectLedger } from './effect-ledger.ts';
 import type { RunOfJob } from './effect-ledger.ts';
+import { noticeLedger } from './notices.ts';
+import { runSweep } from './sweep.ts';
 
 export interface ContextParts {
   readonly database: Database;
   readonly stripe: StripePort;
   readonly alerts: AlertPort;
+  readonly mail: MailPort;
+  readonly policy: Policy;
+  /** Keyed with SECRET_KEY. */
+  readonly hash: (text: string) => string;
   readonly log: Log;
   readonly failpoint: AtFailpoint;
   readonly kill: AbortSignal;
@@ -25,6 +33,18 @@ export interface ContextParts {
 /** What one run of a job may touch. */
 export function buildContext(parts: ContextParts): Context {
   const { database, run, kind, teamId, now, signal } = parts;
+  const effects = effectLedger(parts);
+  const history: Context['history'] = async (tx, entry) => {
+    await tx.recordHistory({
+      at: now,
+      what: entry.what,
+      teamId: entry.teamId ?? teamId,
+      subject: entry.subject,
+      detail: entry.detail ?? {},
+      jobId: run.jobId,
+      source: `job:${kind}`,
+    });
+  };
   return {
     now,
     signal,
@@ -34,18 +54,12 @@ export function buildContext(parts: ContextParts): Context {
     sql: database.statements,
     stripe: parts.stripe,
     alerts: parts.alerts,
-    effects: effectLedger(parts),
-    async history(tx, entry) {
-      await tx.recordHistory({
-        at: now,
-        what: entry.what,
-        teamId: entry.teamId ?? teamId,
-        subject: entry.subject,
-        detail: entry.detail ?? {},
-        jobId: run.jobId,
-        source: `job:${kind}`,
-      });
-    },
+    policy: parts.policy,
+    hash: parts.hash,
+    sweep: (swept) => runSweep(database, swept, { now, policy: parts.policy }),
+    effects,
+    notices: noticeLedger({ ...parts, effects, history, jobId: run.jobId }),
+    history,
     async enqueue(job, payload) {
       const [row] = await database.statements.enqueue({
         kind: job.name,

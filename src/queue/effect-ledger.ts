@@ -54,8 +54,7 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
   /** An earlier run claimed it and died: what became of the act, only the other side knows. */
   async function askFirst(act: Act): Promise<Performed> {
     if (!act.ask) {
-      const [unknown] = await fenced(statements.giveUpEffect({ ...run, key: act.key }));
-      return giveUp(act, unknown?.id);
+      return giveUp(act, await recordUnknown(act));
     }
     const evidence = await act.ask();
     return evidence ? await settle(act, 'before', evidence) : await doIt(act);
@@ -107,6 +106,14 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
     );
     await failpoint('effect.settled');
     return { happened, evidence };
+  }
+
+  async function recordUnknown(act: Act): Promise<number | undefined> {
+    return await database.transaction(async (tx) => {
+      const [unknown] = await fenced(tx.giveUpEffect({ ...run, key: act.key }));
+      await act.giveUp?.(tx);
+      return unknown?.id;
+    });
   }
 
   function giveUp(act: Act, id: number | null | undefined): Performed {

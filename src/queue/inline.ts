@@ -1,16 +1,24 @@
+import type { Queries } from '../../sql/queries.gen.ts';
 import type { Context, Log } from '../core/context.ts';
 import { describeFailure } from '../core/errors.ts';
 import type { AnyJob } from '../core/job.ts';
 import { noFailpoints } from '../core/failpoints.ts';
 import type { AlertPort } from '../core/alert.ts';
+import type { MailPort } from '../core/mail.ts';
+import type { Policy } from '../core/policy.ts';
 import type { StripePort, Subscription } from '../core/stripe.ts';
 import type { Database } from '../db/connect.ts';
 import { buildContext } from './context.ts';
+import { runSweep } from './sweep.ts';
 
 export interface InlineOptions {
   readonly database: Database;
   readonly stripe: StripePort;
   readonly alerts: AlertPort;
+  readonly mail: MailPort;
+  readonly policy: Policy;
+  /** Keyed with SECRET_KEY. */
+  readonly hash: (text: string) => string;
   readonly log: Log;
   /** Pretend that it is this time. */
   readonly now?: Date | undefined;
@@ -30,7 +38,11 @@ export interface InlineResult {
  * Runs a job here and now, without a row in `evenfall.job`. Its effects are claimed and settled as always, so
  * that it and a queued job never do the same thing twice.
  */
-export async function runInline(job: AnyJob, payload: unknown, options: InlineOptions): Promise<InlineResult> {
+export async function runInline(
+  job: AnyJob,
+  payload: unknown,
+  options: InlineOptions,
+): Promise<InlineResult> {
   const [clock] = await options.database.statements.databaseNow();
   const never = new AbortController().signal;
   const context = buildContext({
@@ -46,7 +58,7 @@ export async function runInline(job: AnyJob, payload: unknown, options: InlineOp
     signal: AbortSignal.timeout(job.timeoutMs),
   });
   try {
-    const outcome = await job.run(options.dryRun ? pretending(context) : context, payload);
+    const outcome = await job.run(options.dryRun ? pretending(context, options.database) : context, payload);
     if (outcome.kind === 'snoozed') {
       return { kind: job.name, outcome: 'snoozed', reason: outcome.reason, detail: { until: outcome.until } };
     }
@@ -62,7 +74,7 @@ export async function runInline(job: AnyJob, payload: unknown, options: InlineOp
 }
 
 /** The same job on a world that only looks changed: acts change a copy of what Stripe said, nothing is claimed. */
-function pretending(context: Context): Context {
+function pretending(context: Context, database: Database): Context {
   const ended = new Map<string, Subscription>();
   const asIfEnded = (subscription: Subscription) => ended.get(subscription.id) ?? subscription;
   const { stripe } = context;
@@ -73,9 +85,17 @@ function pretending(context: Context): Context {
   };
   return {
     ...context,
+    sql: { ...context.sql, ...pretendedBackfill },
     enqueue: () => Promise.resolve(0),
+    notices: {
+      notify: () => Promise.resolve('now'),
+      suppress: () => Promise.resolve(),
+      giveUpBegun: () => Promise.resolve(false),
+    },
+    sweep: (kind) => runSweep(database, kind, { now: context.now, policy: context.policy, dryRun: true }),
     alerts: { deadLetter: () => Promise.resolve([]) },
     stripe: {
+      ...stripe,
       listLiveSubscriptions: async (customerId) =>
         (await stripe.listLiveSubscriptions(customerId)).map(asIfEnded).filter((one) => !one.over),
       retrieveSubscription: async (id) => asIfEnded(await stripe.retrieveSubscription(id)),
@@ -90,3 +110,11 @@ function pretending(context: Context): Context {
     },
   };
 }
+
+/** A backfill that reads every page and keeps none. */
+const pretendedBackfill: Pick<Queries, 'beginBackfill' | 'mirrorPage'> = {
+  beginBackfill: () =>
+    Promise.resolve([{ id: 0, phase: 'subscriptions', cursor: null, pages: 0, objects: 0 }]),
+  mirrorPage: ({ id, phase, cursor, pages, count }) =>
+    Promise.resolve([{ id, phase, cursor, pages: pages + 1, objects: count, mirrored: '' }]),
+};

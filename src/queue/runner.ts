@@ -5,6 +5,8 @@ import type { AtFailpoint } from '../core/failpoints.ts';
 import type { AnyJob } from '../core/job.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { payloadProblem } from '../core/payload.ts';
+import type { MailPort } from '../core/mail.ts';
+import type { Policy } from '../core/policy.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import type { StripePort } from '../core/stripe.ts';
 import type { Database } from '../db/connect.ts';
@@ -21,6 +23,10 @@ export interface RunnerOptions {
   readonly lease: string;
   readonly stripe: StripePort;
   readonly alerts: AlertPort;
+  readonly mail: MailPort;
+  readonly policy: Policy;
+  /** Keyed with SECRET_KEY. */
+  readonly hash: (text: string) => string;
   readonly log: Log;
   readonly failpoint: AtFailpoint;
   /** Milliseconds that business time is ahead of the database's clock; 0 but in tests and the demo. */

@@ -7,6 +7,8 @@ import { Misconfigured } from '../core/errors.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
 import { queueNames } from '../core/job.ts';
 import type { AnyJob, QueueName } from '../core/job.ts';
+import type { MailPort } from '../core/mail.ts';
+import type { Policy } from '../core/policy.ts';
 import type { StripePort } from '../core/stripe.ts';
 import type { Database } from '../db/connect.ts';
 import { isPassingTrouble } from '../db/trouble.ts';
@@ -16,6 +18,8 @@ import { Dispatcher } from './dispatcher.ts';
 import { Heartbeat, lease } from './heartbeat.ts';
 import { Reconciler } from './reconciler.ts';
 import { Runner, shutdownReason } from './runner.ts';
+import { Scheduler, tickName } from './scheduler.ts';
+import type { SchedulerQueue } from './scheduler.ts';
 
 export interface WorkerOptions {
   readonly database: Database;
@@ -27,6 +31,10 @@ export interface WorkerOptions {
   readonly concurrency: number;
   readonly stripe: StripePort;
   readonly alerts: AlertPort;
+  readonly mail: MailPort;
+  readonly policy: Policy;
+  /** Keyed with SECRET_KEY. */
+  readonly hash: (text: string) => string;
   readonly log: Log;
   readonly failpoint: AtFailpoint;
   readonly clockOffsetMs: () => number;
@@ -45,7 +53,7 @@ export interface RunningWorker {
 }
 
 /**
- * A worker process: dispatcher, one BullMQ worker a queue, heartbeat and reconciler around one runner.
+ * A worker process: dispatcher, one BullMQ worker a queue, heartbeat, reconciler and scheduler around one runner.
  * Waits for Postgres to be there, and says so.
  *
  * @throws Misconfigured when the database lacks a migration that this code needs
@@ -64,8 +72,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const dispatcher = new Dispatcher({ ...options, queues, jobOptions: backend.jobOptions });
   const onChange = () => dispatcher.knock();
   const reconciler = new Reconciler({ ...options, queues, runner, workerId: id, onChange });
+  const scheduler = new Scheduler({
+    ...options,
+    // a whole queue of BullMQ's, of which tickets need a part and ticks another
+    queue: queues.get('schedules') as unknown as SchedulerQueue,
+  });
   const workers: TicketWorker[] = queueNames.map((name) =>
     backend.openWorker(name, options.concurrency, async (job, token = '') => {
+      // a tick is not a ticket: it has no row, nothing to start and nothing to lose
+      if (job.name === tickName) return await scheduler.onTick(job);
       try {
         return await carry(runner, job, token, drain.signal, log);
       } finally {
@@ -75,6 +90,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   );
   await dispatcher.start();
   reconciler.start();
+  scheduler.start();
   log.info({ workerId: id, backend: backend.kind, kinds: jobs.length, concurrency: options.concurrency }, 'working');
 
   return {
@@ -83,7 +99,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     async stop(graceMs) {
       log.info({ workerId: id }, 'stopping');
       const closing = Promise.all(workers.map((worker) => worker.close()));
-      await Promise.race([Promise.all([dispatcher.stop(), reconciler.stop()]), sleep(2_000)]);
+      await Promise.race([Promise.all([dispatcher.stop(), reconciler.stop(), scheduler.stop()]), sleep(2_000)]);
       const ended = await Promise.race([runner.idle().then(() => true), sleep(graceMs, false)]);
       if (!ended) {
         drain.abort(shutdownReason);

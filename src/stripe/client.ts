@@ -113,5 +113,5 @@ function observe(stripe: Stripe, { onRequest, log }: StripeSettings): void {
 }
 
 function template(path: string): string {
-  return path.replace(/\?.*/, '').replace(/\/(?:sub|cus)_[^/]+/g, '/{id}');
+  return path.replace(/\?.*/, '').replace(/\/(?:sub|cus|pm|card|src)_[^/]+/g, '/{id}');
 }

@@ -1,11 +1,21 @@
 import type Stripe from 'stripe';
 import { Terminal } from '../core/errors.ts';
-import type { StripePort, Subscription } from '../core/stripe.ts';
+import type { Card, Customer, StripePort } from '../core/stripe.ts';
 import { succeeded, withDeadline } from './answer.ts';
+import type { Origin } from './answer.ts';
 import { classifyStripeFailure } from './classify.ts';
 import { createStripeClient } from './client.ts';
 import type { StripeSettings } from './client.ts';
-import { toPage, toSubscription } from './mapping.ts';
+import {
+  eachOnce,
+  toCard,
+  toCards,
+  toCustomer,
+  toCustomersPage,
+  toPage,
+  toSubscription,
+  toSubscriptionsPage,
+} from './mapping.ts';
 
 export interface GatewaySettings extends StripeSettings {
   /** For one request, the SDK's own retry included; past it the outcome is unknown. */
@@ -43,6 +53,45 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
       toSubscription(answer, answer.lastResponse),
     );
 
+  /**
+   * All pages of a customer's subscriptions in every status: what the list leaves out by itself is not for us
+   * to guess (docs.stripe.com/api/subscriptions/list).
+   */
+  async function listAll<T>(
+    about: Omit<About, 'object'>,
+    read: (wire: Stripe.Subscription, origin: Origin) => T,
+    more: { expand?: string[] } = {},
+  ): Promise<T[]> {
+    const found: T[] = [];
+    let after: string | undefined;
+    do {
+      const page = await ask(
+        { ...about, object: 'list' },
+        () =>
+          stripe.subscriptions.list({ customer: about.subject, status: 'all', ...more, ...pageAfter(after) }),
+        (list) => {
+          const { items, next } = toPage(list, list.lastResponse);
+          return { next, items: items.map((wire) => read(wire, list.lastResponse)) };
+        },
+      );
+      found.push(...page.items);
+      after = page.next;
+    } while (after !== undefined);
+    return found;
+  }
+
+  /** What a customer's invoices are charged to, when it is a card. */
+  async function cardsOf({ defaultPaymentMethod }: Customer): Promise<Card[]> {
+    if (defaultPaymentMethod === null) return [];
+    const about = { operation: 'read', subject: defaultPaymentMethod, readOnly: true };
+    const card = await ask(
+      { ...about, object: 'payment_method' },
+      () => stripe.paymentMethods.retrieve(defaultPaymentMethod),
+      toCard,
+    );
+    return card ? [card] : [];
+  }
+
   return {
     async listLiveSubscriptions(customerId) {
       const about = { operation: 'list the subscriptions of', subject: customerId, readOnly: true };
@@ -56,26 +105,8 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
       );
       if (deleted) return [];
 
-      const live: Subscription[] = [];
-      let after: string | undefined;
-      do {
-        // All, and judged here: what the list leaves out by itself is not for us to guess
-        // (docs.stripe.com/api/subscriptions/list).
-        const page = await ask(
-          { ...about, object: 'list' },
-          () =>
-            stripe.subscriptions.list({
-              customer: customerId,
-              status: 'all',
-              limit: 100,
-              ...(after === undefined ? {} : { starting_after: after }),
-            }),
-          (list) => toPage(list, list.lastResponse),
-        );
-        live.push(...page.subscriptions.filter(({ over }) => !over));
-        after = page.next;
-      } while (after !== undefined);
-      return live;
+      const subscriptions = await listAll(about, toSubscription);
+      return subscriptions.filter(({ over }) => !over);
     },
 
     async retrieveSubscription(id) {
@@ -101,6 +132,57 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
       return askSubscription(about, () => stripe.subscriptions.update(id, { cancel_at_period_end: true }));
     },
 
+    async readCustomer(id) {
+      const about = { operation: 'read', subject: id, readOnly: true };
+      requireId('cus', about);
+      // Nothing is expanded: a deleted customer has nothing of the kind, and an expansion that does not fit is
+      // refused (docs.stripe.com/api/expanding_objects).
+      const customer = await ask(
+        { ...about, object: 'customer' },
+        () => stripe.customers.retrieve(id),
+        (wire) => toCustomer(wire, livemode),
+      );
+      if (customer.deleted) return { customer, subscriptions: [], cards: [] };
+      const found = await listAll(
+        about,
+        (wire, origin) => ({ subscription: toSubscription(wire, origin), cards: toCards([wire]) }),
+        { expand: ['data.default_payment_method'] },
+      );
+      return {
+        customer,
+        subscriptions: found.map(({ subscription }) => subscription),
+        cards: eachOnce([...(await cardsOf(customer)), ...found.flatMap((each) => each.cards)]),
+      };
+    },
+
+    async listSubscriptionsPage(after) {
+      const about = { operation: 'list', subject: 'subscriptions', readOnly: true, object: 'list' };
+      return ask(
+        about,
+        () =>
+          stripe.subscriptions.list({
+            status: 'all',
+            // the customers' own cards come with the pages of customers, of which none is deleted
+            expand: ['data.customer', 'data.default_payment_method'],
+            ...pageAfter(after),
+          }),
+        (list) => toSubscriptionsPage(list, list.lastResponse, livemode),
+      );
+    },
+
+    async listCustomersPage(after) {
+      const about = { operation: 'list', subject: 'customers', readOnly: true, object: 'list' };
+      return ask(
+        about,
+        () =>
+          stripe.customers.list({
+            expand: ['data.invoice_settings.default_payment_method'],
+            ...pageAfter(after),
+          }),
+        (list) => toCustomersPage(list, list.lastResponse, livemode),
+      );
+    },
+
     async ping() {
       const about = { operation: 'list', subject: 'subscriptions', readOnly: true, object: 'list' };
       await ask(
@@ -110,6 +192,11 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
       );
     },
   };
+}
+
+/** The largest page there is (docs.stripe.com/api/pagination). */
+function pageAfter(after: string | undefined): { limit: number; starting_after?: string } {
+  return { limit: 100, ...(after === undefined ? {} : { starting_after: after }) };
 }
 
 interface About {

@@ -17,6 +17,7 @@ import { openApiDocument } from './openapi.ts';
 import { Problem, answerError } from './problem.ts';
 import { logRequests } from './request-log.ts';
 import type { WebLog } from './request-log.ts';
+import { stripeWebhooks } from './webhooks.ts';
 
 /** What of the configuration the web process uses. */
 export interface WebSettings {
@@ -24,6 +25,8 @@ export interface WebSettings {
   readonly API_TOKEN?: string | undefined;
   readonly DASHBOARD_USERS?: readonly DashboardUser[] | undefined;
   readonly PUBLIC_URL?: string | undefined;
+  readonly STRIPE_SECRET_KEY?: string | undefined;
+  readonly STRIPE_WEBHOOK_SECRET?: readonly string[] | undefined;
   readonly production: boolean;
 }
 
@@ -66,6 +69,15 @@ export async function startWeb(options: WebOptions): Promise<Listening> {
       // pages that need more say so themselves
       contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
       overwrite: false,
+    }),
+  );
+  // before the limit of the others: Stripe's events are larger than anything that is sent to the API
+  app.route(
+    '/',
+    stripeWebhooks({
+      database,
+      secrets: config.STRIPE_WEBHOOK_SECRET,
+      livemode: config.STRIPE_SECRET_KEY === undefined ? undefined : /_live_/.test(config.STRIPE_SECRET_KEY),
     }),
   );
   app.use(

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { mails } from '../../emails/index.ts';
 import type { Mail } from '../../emails/mail.ts';
 import { renderMail } from '../../src/mail/render.ts';
 
@@ -20,7 +21,9 @@ function unbalanced(html: string): string[] {
 }
 
 it('finds the mails', () => {
-  expect(files).toContain('dead-letter-alert.tsx');
+  expect(files).toEqual(
+    expect.arrayContaining(['dead-letter-alert.tsx', ...Object.keys(mails).map((name) => `${name}.tsx`)]),
+  );
 });
 
 describe.each(files)('%s', async (file) => {

@@ -15,7 +15,9 @@ export interface TestKind extends JobDefinition<'test-kind', TestPayload> {
   run: Run;
 }
 
-export function testKind(options: Partial<RetryPolicy> & { payloadVersion?: number; timeoutMs?: number } = {}) {
+export function testKind(
+  options: Partial<RetryPolicy> & { payloadVersion?: number; timeoutMs?: number } = {},
+) {
   const { payloadVersion = 1, timeoutMs = seconds(30), ...retry } = options;
   let run: Run = () => Promise.resolve(done());
   const kind = defineJob({

@@ -1,12 +1,18 @@
 import type { AlertPort, DeadLetterAlert } from '../../src/core/alert.ts';
 import type { AtFailpoint, Failpoint } from '../../src/core/failpoints.ts';
 import { noFailpoints } from '../../src/core/failpoints.ts';
+import { keyedHash } from '../../src/core/hash.ts';
 import type { AnyJob } from '../../src/core/job.ts';
+import type { MailPort } from '../../src/core/mail.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
 import type { StripePort } from '../../src/core/stripe.ts';
 import type { Database } from '../../src/db/connect.ts';
 import { lease } from '../../src/queue/heartbeat.ts';
 import { Runner } from '../../src/queue/runner.ts';
 import type { Ended, RunnerOptions } from '../../src/queue/runner.ts';
+
+/** Of addresses, with a key of the tests' own. */
+export const testHash = (text: string) => keyedHash('the-secret-of-the-tests', text);
 
 export const silentLog = { info() {}, warn() {}, error() {}, debug() {} };
 
@@ -14,6 +20,11 @@ export const silentLog = { info() {}, warn() {}, error() {}, debug() {} };
 export const noStripe = new Proxy({} as StripePort, {
   get: (_target, name) => () => Promise.reject(new Error(`no Stripe in this test (${String(name)})`)),
 });
+
+/** Mail for tests that must not send any. */
+export const noMail: MailPort = {
+  send: (name) => Promise.reject(new Error(`no mail in this test (${name})`)),
+};
 
 export function recordingAlerts(): AlertPort & { sent: DeadLetterAlert[] } {
   const sent: DeadLetterAlert[] = [];
@@ -44,6 +55,9 @@ export async function createRunner(
     lease,
     stripe: noStripe,
     alerts: recordingAlerts(),
+    mail: noMail,
+    policy: defaultPolicy,
+    hash: testHash,
     log: silentLog,
     failpoint: noFailpoints,
     clockOffsetMs: () => 0,
@@ -54,7 +68,10 @@ export async function createRunner(
   const runNext = async (queue = 'lifecycle') => {
     const [row] = await claimOne(database, jobs, queue);
     if (!row) return undefined;
-    return await runner.run({ id: row.id, dispatchNo: row.dispatchNo, kind: row.kind }, new AbortController().signal);
+    return await runner.run(
+      { id: row.id, dispatchNo: row.dispatchNo, kind: row.kind },
+      new AbortController().signal,
+    );
   };
   return { runner, workerId, runNext };
 }

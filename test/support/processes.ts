@@ -57,7 +57,11 @@ export interface Running {
 }
 
 /** Starts `evenfall ARGS` with this environment and nothing of ours but the path. */
-export function evenfall(built: Built, args: readonly string[], env: Record<string, string | undefined>): Running {
+export function evenfall(
+  built: Built,
+  args: readonly string[],
+  env: Record<string, string | undefined>,
+): Running {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
   const child = spawn(process.execPath, [built.main, ...args], {
     env: { PATH: process.env['PATH'], ...given },
@@ -105,12 +109,17 @@ export interface Services {
 }
 
 /** The environment of a worker. */
-export function workerEnv({ databaseUrl, redisUrl, stripeUrl }: Services): Record<string, string | undefined> {
+export function workerEnv({
+  databaseUrl,
+  redisUrl,
+  stripeUrl,
+}: Services): Record<string, string | undefined> {
   return {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     QUEUE_BACKEND: redisUrl === undefined ? 'postgres' : 'redis',
     STRIPE_SECRET_KEY: 'sk_test_processes',
+    SECRET_KEY: 'the-secret-of-the-tests',
     STRIPE_API_BASE: stripeUrl,
     LOG_LEVEL: 'info',
   };
@@ -121,6 +130,11 @@ export async function scratchFolder(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'evenfall-process-'));
   await chmod(dir, 0o711);
   return dir;
+}
+
+/** As if Stripe had been read before: a worker that boots then does nothing but what a test asks for. */
+export async function asBackfilled(sql: postgres.Sql): Promise<void> {
+  await sql`insert into evenfall.backfill (phase, finished_at) values ('finished', clock_timestamp())`;
 }
 
 export interface OwnPostgres {
@@ -138,6 +152,7 @@ export async function ownPostgres(extraKinds: readonly AnyJob[] = []): Promise<O
   await sql.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
   await migrate({ databaseUrl: server.url, kinds: [...allJobs, ...extraKinds], log: () => {} });
   await migratePostgresBackend(server.url);
+  await asBackfilled(sql);
   return {
     url: server.url,
     server,

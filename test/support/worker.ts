@@ -3,12 +3,13 @@ import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
 import { noFailpoints } from '../../src/core/failpoints.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
 import { connectDatabase } from '../../src/db/connect.ts';
 import { postgresBackend, redisBackend } from '../../src/queue/backend.ts';
 import type { QueueBackend } from '../../src/queue/backend.ts';
 import { startWorker } from '../../src/queue/worker.ts';
 import type { RunningWorker, WorkerOptions } from '../../src/queue/worker.ts';
-import { noStripe, recordingAlerts, silentLog } from './machine.ts';
+import { noMail, noStripe, recordingAlerts, silentLog, testHash } from './machine.ts';
 
 /** A database number of the tests' Redis, so that test files do not meet; emptied first. */
 export async function ownRedis(url: string, number: number): Promise<string> {
@@ -41,6 +42,9 @@ export async function startTestWorker(
     concurrency: 5,
     stripe: noStripe,
     alerts: recordingAlerts(),
+    mail: noMail,
+    policy: defaultPolicy,
+    hash: testHash,
     log: silentLog,
     failpoint: noFailpoints,
     clockOffsetMs: () => 0,

@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts';
 import type { AnyJob } from '../../core/job.ts';
 import { payloadProblem } from '../../core/payload.ts';
 import { runInline } from '../../queue/inline.ts';
-import { buildAlerts, buildParts, buildStripe } from '../assemble.ts';
+import { buildAlerts, buildMailer, buildHash, buildParts, buildPolicy, buildStripe } from '../assemble.ts';
 import type { Parts } from '../assemble.ts';
 import { WrongCall, exitCodes } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
@@ -40,7 +40,16 @@ export async function runCommand(kind: string, text: string, options: Printed & 
   const parts = buildParts({ ...config, LOG_LEVEL: 'error' }, 'run', 2);
   const { alerts, mail } = buildAlerts(config, parts.log);
   try {
-    const inline = { ...parts, alerts, stripe: buildStripe(config, parts.log), now, dryRun: options.dryRun ?? false };
+    const inline = {
+      ...parts,
+      alerts,
+      stripe: buildStripe(config, parts.log),
+      mail: buildMailer(config, mail),
+      policy: buildPolicy(config),
+      hash: buildHash(config),
+      now,
+      dryRun: options.dryRun ?? false,
+    };
     const result = await runInline(job, payload, inline);
     printObject(result, options);
     return result.outcome === 'failed' ? exitCodes.failed : exitCodes.done;
@@ -107,7 +116,7 @@ function readPayload(job: AnyJob, text: string): unknown {
   return payload;
 }
 
-function readInstant(text: string, name: string): Date {
+export function readInstant(text: string, name: string): Date {
   const at = new Date(text);
   if (!/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) || Number.isNaN(at.getTime())) {
     throw new WrongCall(`${name} must be an ISO 8601 instant with its offset, as in 2026-12-01T09:00:00Z`);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import postgres from 'postgres';
+import { backfillStripe } from '../../../jobs/backfill-stripe.ts';
 import { allJobs } from '../../../jobs/index.ts';
 import { embeddedAsked, readConfig } from '../../config.ts';
 import type { Config } from '../../config.ts';
@@ -10,13 +11,22 @@ import { migrate } from '../../db/migrate.ts';
 import { failpointOf } from '../../failpoint.ts';
 import { packageRoot } from '../../package-root.ts';
 import { migratePostgresBackend } from '../../queue/backend.ts';
+import { persist } from '../../queue/persist.ts';
 import { checkRedis } from '../../queue/redis-check.ts';
 import { startWorker } from '../../queue/worker.ts';
 import { readiness, startHealthServer } from '../../web/health.ts';
 import { createMetrics } from '../../web/metrics.ts';
 import { startWeb } from '../../web/server.ts';
 import { replay } from '../../queue/replay.ts';
-import { buildAlerts, buildBackend, buildParts, buildStripe } from '../assemble.ts';
+import {
+  buildAlerts,
+  buildBackend,
+  buildMailer,
+  buildHash,
+  buildParts,
+  buildPolicy,
+  buildStripe,
+} from '../assemble.ts';
 import { print } from '../output.ts';
 
 /** How long runs may take to end by themselves after SIGTERM; hosts give 25 to 30 seconds in all. */
@@ -58,13 +68,19 @@ export async function startCommand(): Promise<void> {
   if (embedded) await migrateAll(config, undefined, print);
   const worker = await openWorker(config);
   const web = await openWeb(config);
+  const deliveries = embedded?.deliverTo(web.url);
   await untilStopped();
+  await deliveries?.stop();
   await Promise.all([web.stop(), worker.stop()]);
   await embedded?.stop();
   leave();
 }
 
-async function migrateAll(config: Config, contract: string | undefined, log: (line: string) => void): Promise<void> {
+async function migrateAll(
+  config: Config,
+  contract: string | undefined,
+  log: (line: string) => void,
+): Promise<void> {
   const contractFile = contract ?? config.CONTRACT_SQL;
   await migrate({ databaseUrl: config.DATABASE_URL, kinds: allJobs, contractFile, log });
   if (config.QUEUE_BACKEND === 'postgres') await migratePostgresBackend(config.DATABASE_URL);
@@ -87,6 +103,9 @@ async function openWorker(config: Config) {
     concurrency: config.CONCURRENCY,
     stripe,
     alerts,
+    mail: buildMailer(config, mail),
+    policy: buildPolicy(config),
+    hash: buildHash(config),
     log,
     failpoint: failpointOf(config.EVENFALL_FAILPOINT, print),
     clockOffsetMs: () => 0,
@@ -107,6 +126,8 @@ async function openWorker(config: Config) {
     mail?.close();
     await Promise.all([database.close(), heartbeatDatabase.close()]);
   };
+  const never = new AbortController().signal;
+  await persist(() => database.statements.askFirstBackfill({ kind: backfillStripe.name }), never);
   return { log, database, isReady, stop };
 }
 
@@ -122,7 +143,11 @@ async function openWeb(config: Config) {
     async onRetry(_queue, ticket, user) {
       const jobId = /^j(\d+)-/.exec(ticket)?.[1];
       if (jobId === undefined) return 'this entry stands for no job of Evenfall';
-      const result = await replay({ database, openQueue: (name) => backend.openQueue(name) }, Number(jobId), user);
+      const result = await replay(
+        { database, openQueue: (name) => backend.openQueue(name) },
+        Number(jobId),
+        user,
+      );
       return result.replayed ? undefined : result.reason;
     },
   });
@@ -130,14 +155,21 @@ async function openWeb(config: Config) {
     await web.stop();
     await Promise.all([backend.close(), database.close()]);
   };
-  return { stop };
+  return { url: web.url, stop };
 }
+
+const embeddedWebhookSecret = 'whsec_embedded';
 
 /** Services of our own in .evenfall/, and stand-ins for what is not configured: a machine that has nothing can start. */
 async function openEmbedded(path: string | undefined) {
   const { startEmbedded } = await import('../../embedded/index.ts');
-  const { startStripeStandIn } = await import('../../stand-ins/stripe/index.ts');
-  const services = await startEmbedded({ dir: join(process.cwd(), '.evenfall'), durable: true, path, log: print });
+  const { deliverEvents, startStripeStandIn } = await import('../../stand-ins/stripe/index.ts');
+  const services = await startEmbedded({
+    dir: join(process.cwd(), '.evenfall'),
+    durable: true,
+    path,
+    log: print,
+  });
   const client = postgres(services.databaseUrl, { max: 1, onnotice: () => {} });
   await client.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
   await client.end();
@@ -148,8 +180,12 @@ async function openEmbedded(path: string | undefined) {
       DATABASE_URL: services.databaseUrl,
       REDIS_URL: services.redisUrl,
       STRIPE_SECRET_KEY: 'sk_test_embedded',
+      STRIPE_WEBHOOK_SECRET: embeddedWebhookSecret,
+      SECRET_KEY: 'of no use outside of this machine',
       STRIPE_API_BASE: standIn.url,
     },
+    deliverTo: (webUrl: string) =>
+      deliverEvents(standIn.store, { url: `${webUrl}/webhooks/stripe`, secret: embeddedWebhookSecret }),
     async stop() {
       await standIn.close();
       await services.stop();

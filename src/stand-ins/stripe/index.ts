@@ -1,5 +1,7 @@
 export { startStripeStandIn } from './server.ts';
+export { deliverEvents } from './webhooks.ts';
 export { FixtureError, readFixtures } from './fixtures.ts';
+export type { Deliveries, DeliveryOptions, DeliveryRecord } from './webhooks.ts';
 export type { StandInOptions, StripeStandIn } from './server.ts';
 export type { Fault, FaultScript, PlannedFault } from './faults.ts';
 export type { RequestRecord } from './serve.ts';

@@ -85,7 +85,9 @@ export type EventType =
   | 'customer.subscription.updated'
   | 'customer.subscription.deleted'
   | 'customer.subscription.trial_will_end'
-  | 'payment_method.attached';
+  | 'payment_method.attached'
+  | 'payment_method.detached'
+  | 'payment_method.updated';
 
 export const SUBSCRIPTION_STATUSES = [
   'active',

@@ -1,0 +1,132 @@
+/**
+ * Tells a customer that the trial is about to become a paid subscription: when, what will be charged, and the way
+ * out (seed 0.9). Found by sql/sweeps/trial-ending-email.sql; asks Stripe again before it writes.
+ *
+ * Safe to run twice: the mail is an effect claimed by subscription, trial end and reminder, and its row in the
+ * ledger of mails is one. Where nobody knows whether it went out, it is not sent again.
+ *
+ * When it is dead: the mail server refused the address or the sender for good, no mail server is configured, or
+ * Stripe or the mail server did not answer for two days. Mend the cause, then `evenfall dead replay N`: it looks
+ * again whether the mail is still due.
+ */
+import { chargedTo } from '../src/billing/charges.ts';
+import { nobody, recipientOf } from '../src/billing/recipient.ts';
+import type { Context } from '../src/core/context.ts';
+import { Terminal } from '../src/core/errors.ts';
+import { defineJob } from '../src/core/job.ts';
+import type { NoticeKey } from '../src/core/notices.ts';
+import { done, skipped } from '../src/core/outcome.ts';
+import type { Outcome } from '../src/core/outcome.ts';
+import { duration, payload, stripeId } from '../src/core/payload.ts';
+import { minutes, seconds } from '../src/core/retry.ts';
+import type { Subscription } from '../src/core/stripe.ts';
+import { syncCustomer } from './sync-customer.ts';
+
+export const trialEndingEmail = defineJob({
+  name: 'trial-ending-email',
+  summary: 'Tells a customer that the trial is about to become a paid subscription.',
+  queue: 'mail',
+  payload: payload({ subscriptionId: stripeId('sub'), offset: duration() }),
+  key: ['subscriptionId', 'offset'],
+  schedule: { cron: '*/10 * * * *', catchUp: 'once', windowHours: 24 },
+  retry: {
+    attempts: 100,
+    firstDelayMs: seconds(2),
+    maxDelayMs: minutes(30),
+    giveUpAfter: 'P2D',
+    crashBudget: 10,
+  },
+  timeoutMs: seconds(180),
+
+  async run(ctx, { subscriptionId, offset }) {
+    if (await ctx.notices.giveUpBegun())
+      return skipped('an earlier run died while it sent the mail: perhaps sent');
+
+    const subscription = await retrieve(ctx, subscriptionId);
+    if (!subscription) return skipped('Stripe does not know this subscription any more');
+    const { trialEnd } = subscription;
+    if (!trialEnd) return await stale(ctx, subscription, 'it has no trial');
+    const notice = {
+      kind: 'trial-ending',
+      subject: `subscription:${subscriptionId}`,
+      occasion: `${trialEnd.toISOString()} ${offset}`,
+      teamId: null,
+    } as const;
+    const { status } = subscription;
+    if (status !== 'trialing')
+      return suppressed(ctx, notice, `the trial is over: the subscription is ${status}`);
+    // may be taken back until the last moment, so nothing is written down
+    if (subscription.ending) return await stale(ctx, subscription, 'it is cancelled and ends by itself');
+
+    const [due] = await ctx.sql.trialReminder({
+      trialStart: subscription.trialStart,
+      trialEnd,
+      reminder: offset,
+      reminders: ctx.policy.trialReminders,
+      now: ctx.now,
+    });
+    switch (due?.verdict) {
+      case 'due':
+        return await send(ctx, subscription, trialEnd, notice);
+      case 'late':
+        return suppressed(ctx, notice, 'less than 24 hours of the trial are left');
+      case 'superseded':
+        return skipped('a later reminder is due by now');
+      case 'short':
+        return await stale(ctx, subscription, `the whole trial is no longer than ${offset}`);
+      default:
+        return await stale(
+          ctx,
+          subscription,
+          `the trial ends at ${trialEnd.toISOString()}: too early to tell`,
+        );
+    }
+  },
+});
+
+async function send(
+  ctx: Context,
+  subscription: Subscription,
+  endsAt: Date,
+  key: NoticeKey & { kind: 'trial-ending' },
+): Promise<Outcome> {
+  const { customerId, amount, currency } = subscription;
+  const { customer, cards } = await ctx.stripe.readCustomer(customerId);
+  const [team] = await ctx.sql.teamOfCustomer({ customerId, namedTeam: customer.teamId });
+  const notice = { ...key, teamId: team?.teamId ?? null };
+  const to = recipientOf(team, customer.email);
+  if (to === undefined) return suppressed(ctx, notice, nobody);
+
+  const happened = await ctx.notices.notify({
+    ...notice,
+    to,
+    props: {
+      now: ctx.now,
+      endsAt,
+      timeZone: team?.timeZone ?? 'UTC',
+      teamName: team?.teamName ?? null,
+      price: amount === null ? null : { amount, currency },
+      card: cards.find(({ id }) => id === chargedTo(subscription, customer)) ?? null,
+    },
+  });
+  return done({ sent: happened, occasion: notice.occasion });
+}
+
+/** The mirror lags behind Stripe: it is asked for again, so that the next sweep does not find the same. */
+async function stale(ctx: Context, { customerId }: Subscription, reason: string): Promise<Outcome> {
+  await ctx.enqueue(syncCustomer, { customerId });
+  return skipped(reason);
+}
+
+function suppressed(ctx: Context, notice: NoticeKey, reason: string): Outcome {
+  return skipped(reason, {}, (tx) => ctx.notices.suppress(tx, { ...notice, reason }));
+}
+
+async function retrieve(ctx: Context, id: string): Promise<Subscription | undefined> {
+  try {
+    return await ctx.stripe.retrieveSubscription(id);
+  } catch (error) {
+    if (error instanceof Terminal && error.facts.class === 'not_found') return undefined;
+    throw error;
+  }
+}

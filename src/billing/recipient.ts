@@ -1,0 +1,22 @@
+/** The team's owner as the app knows it; absent when the customer is of no team. */
+export interface Owner {
+  readonly ownerEmail: string | null;
+  readonly ownerIsActive: boolean;
+}
+
+/**
+ * Who is written to about a subscription: the team's owner, else the address that Stripe has of the customer.
+ * Asked when a mail is sent, for either may have changed since it was due. Undefined when there is nobody.
+ */
+export function recipientOf(owner: Owner | undefined, customerEmail: string | null): string | undefined {
+  return (owner?.ownerIsActive ? address(owner.ownerEmail) : undefined) ?? address(customerEmail);
+}
+
+/** Why there is nobody, for the ledger. */
+export const nobody = 'there is no active owner with an address, nor has the Stripe customer one';
+
+/** One address and nothing else: a list, or a name around it, would reach somebody else. */
+function address(text: string | null): string | undefined {
+  const trimmed = text?.trim() ?? '';
+  return /^[^\s@,;<>"]+@[^\s@,;<>"]+$/.test(trimmed) ? trimmed : undefined;
+}

@@ -1,0 +1,48 @@
+import { allJobs } from '../../../jobs/index.ts';
+import { reportSchedules } from '../../queue/schedules.ts';
+import { sweepNow } from '../../queue/sweep.ts';
+import { buildPolicy } from '../assemble.ts';
+import { WrongCall } from '../exit.ts';
+import { print, printObject, printRows } from '../output.ts';
+import { readInstant, withParts } from './jobs.ts';
+
+interface Printed {
+  json?: boolean;
+}
+
+/** `evenfall schedules` */
+export async function schedulesCommand(options: Printed) {
+  await withParts(async ({ database }) => {
+    const reports = await reportSchedules(database, allJobs);
+    const rows = options.json
+      ? reports
+      : reports.map(({ last, next, late, ...schedule }) => ({
+          ...schedule,
+          last: last?.dueAt,
+          outcome: last?.outcome,
+          next,
+          late,
+        }));
+    printRows(rows, { ...options, empty: 'nothing is scheduled' });
+  });
+}
+
+/** `evenfall sweep NAME`: what a scheduled sweep does, here and now. */
+export async function sweepCommand(name: string, options: Printed & { now?: string; dryRun?: boolean }) {
+  await withParts(async ({ database, config }) => {
+    if (!database.sweeps.has(name)) {
+      const names = [...database.sweeps.keys()].join(', ');
+      throw new WrongCall(`there is no sweep ${name}. Sweeps: ${names}`);
+    }
+    const dryRun = options.dryRun ?? false;
+    const now = options.now === undefined ? undefined : readInstant(options.now, '--now');
+    if (now && config.production && !dryRun)
+      throw new WrongCall('--now is refused in production without --dry-run');
+    const report = await sweepNow(database, name, { now, policy: buildPolicy(config), dryRun });
+    if (options.json) return printObject(report, options);
+    const { targets, ...totals } = report;
+    printObject(totals, options);
+    print('');
+    printRows(targets, { empty: 'nobody is due' });
+  });
+}

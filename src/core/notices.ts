@@ -1,0 +1,38 @@
+import type { Queries } from '../../sql/queries.gen.ts';
+import type { MailName, MailProps } from './mail.ts';
+
+/** Which mail, about what, on which occasion: sent once at most, whoever asks for it. */
+export interface NoticeKey {
+  readonly kind: MailName;
+  /** What it is about, as in the history: `subscription:sub_1`. */
+  readonly subject: string;
+  /** What makes it another one of the same subject: the trial's end, the card's month. In ISO, never in words. */
+  readonly occasion: string;
+  readonly teamId: string | null;
+}
+
+/** `now`: sent by this run. `before`: by an earlier one. `unknown`: perhaps, and never again. */
+export type Noticed = 'now' | 'before' | 'unknown';
+
+/** Mails to customers and the ledger of them, `evenfall.notice`. Recipients are in it as a keyed hash only. */
+export interface Notices {
+  /**
+   * Sends a mail as an effect: claimed before, recorded right after, with a line of history. Nobody can be
+   * asked whether a mail server took a mail, so a try whose end is not known counts as perhaps sent.
+   *
+   * Throws what the mail's sending throws when it certainly was not sent.
+   */
+  notify<Name extends MailName>(
+    notice: NoticeKey & { readonly kind: Name; readonly props: MailProps[Name]; readonly to: string },
+  ): Promise<Noticed>;
+  /**
+   * Records why a mail is not sent, and will not be on this occasion. Does nothing when it was sent already.
+   * Call it with the transaction that ends the job.
+   */
+  suppress(tx: Queries, notice: NoticeKey & { readonly reason: string }): Promise<void>;
+  /**
+   * Gives up what an earlier run of this job had begun to send and could not see through; whether there was
+   * any. First thing in a job: otherwise a later look at the facts could deny a mail that went out.
+   */
+  giveUpBegun(): Promise<boolean>;
+}

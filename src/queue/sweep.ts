@@ -1,0 +1,66 @@
+import type { SweepParameters } from '../../sql/queries.gen.ts';
+import { Terminal } from '../core/errors.ts';
+import type { Swept } from '../core/context.ts';
+import type { Policy } from '../core/policy.ts';
+import type { Database, Sweep } from '../db/connect.ts';
+
+/**
+ * Enqueues what is due of a kind as of `now`; with `dryRun` only counts it.
+ *
+ * @throws Terminal when the kind is not swept
+ */
+export async function runSweep(
+  database: Pick<Database, 'sweeps'>,
+  kind: string,
+  options: { now: Date; policy: Policy; dryRun?: boolean },
+): Promise<Swept> {
+  const sweep = findSweep(database, kind);
+  const parameters = sweepParameters(options.now, options.policy);
+  if (options.dryRun) return { due: (await sweep.list(parameters)).length, enqueued: 0 };
+  const [row] = await sweep.enqueue(parameters);
+  if (!row) throw new Error(`the sweep of ${kind} returned nothing`);
+  return { due: row.due, enqueued: row.enqueued };
+}
+
+/** What `evenfall sweep --json` prints; `id` is what is due, such as `subscription:sub_1`. */
+export interface SweepReport {
+  readonly sweep: string;
+  readonly now: Date;
+  readonly dryRun: boolean;
+  readonly due: number;
+  readonly enqueued: number;
+  readonly targets: readonly { readonly id: string; readonly why: string }[];
+}
+
+/** A sweep asked for by a person: with whom it finds, and why. `now` is the database's when it is absent. */
+export async function sweepNow(
+  database: Database,
+  kind: string,
+  options: { now: Date | undefined; policy: Policy; dryRun: boolean },
+): Promise<SweepReport> {
+  const { policy, dryRun } = options;
+  const [clock] = await database.statements.databaseNow();
+  const now = options.now ?? clock?.now ?? new Date(0);
+  const targets = await findSweep(database, kind).list(sweepParameters(now, policy));
+  const swept = await runSweep(database, kind, { now, policy, dryRun });
+  return {
+    sweep: kind,
+    now,
+    dryRun,
+    ...swept,
+    targets: targets.map(({ subject, why }) => ({ id: subject, why })),
+  };
+}
+
+/** What every sweep is given; a sweep that asks for a policy that does not exist fails to compile here. */
+function sweepParameters(now: Date, policy: Policy): SweepParameters {
+  return { now, ...policy };
+}
+
+function findSweep(database: Pick<Database, 'sweeps'>, kind: string): Sweep {
+  const sweep = database.sweeps.get(kind);
+  if (sweep) return sweep;
+  throw new Terminal(`${kind} is not swept in this version: there is no sql/sweeps/${kind}.sql`, {
+    facts: { class: 'unknown_sweep', subject: kind },
+  });
+}
