@@ -88,10 +88,13 @@ async function writeFolder(sql: postgres.Sql, constant: string, statements: Stat
     const row = `${statement.name[0]?.toUpperCase()}${statement.name.slice(1)}Row`;
     types.push(`export interface ${row} {\n${gives.map((g) => `  ${g};`).join('\n')}\n}`);
     const parameters = takes.length === 0 ? '' : `parameters: { ${takes.join('; ')} }`;
-    const doc = statement.doc.length === 0 ? '' : `  /**\n${statement.doc.map((d) => `   * ${d}\n`).join('')}   */\n`;
+    const doc =
+      statement.doc.length === 0 ? '' : `  /**\n${statement.doc.map((d) => `   * ${d}\n`).join('')}   */\n`;
     signatures.push(`${doc}  ${statement.name}(${parameters}): Promise<${row}[]>;`);
     const names = statement.parameters.map((p) => `'${camel(p.name)}'`).join(', ');
-    texts.push(`  ${statement.name}: {\n    text: ${JSON.stringify(text)},\n    parameters: [${names}],\n  },`);
+    texts.push(
+      `  ${statement.name}: {\n    text: ${JSON.stringify(text)},\n    parameters: [${names}],\n  },`,
+    );
   }
   return [
     ...types,

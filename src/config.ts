@@ -25,7 +25,11 @@ const dashboardUsers = z
     { error: 'must be name:password:role, comma-separated, with role viewer or operator' },
   )
   .transform((users) =>
-    users.map(([name = '', password = '', role]) => ({ name, password, role: role as 'viewer' | 'operator' })),
+    users.map(([name = '', password = '', role]) => ({
+      name,
+      password,
+      role: role as 'viewer' | 'operator',
+    })),
   );
 
 const failpointSpec = z
@@ -42,11 +46,13 @@ export const variables = {
   DATABASE_URL: url('postgres:', 'postgresql:').meta({ about: "The app's own Postgres, 14 or newer." }),
   REDIS_URL: url('redis:', 'rediss:')
     .optional()
-    .meta({ about: 'BullMQ on Redis: the production path. AOF and maxmemory-policy noeviction are checked at boot.' }),
+    .meta({
+      about: 'BullMQ on Redis: the production path. AOF and maxmemory-policy noeviction are checked at boot.',
+    }),
   QUEUE_BACKEND: z
     .enum(['redis', 'postgres'], { error: 'must be redis or postgres' })
     .optional()
-    .meta({ about: "Say `postgres` to run BullMQ on Postgres in production, without Redis." }),
+    .meta({ about: 'Say `postgres` to run BullMQ on Postgres in production, without Redis.' }),
   STRIPE_SECRET_KEY: z
     .string()
     .regex(/^(sk|rk)_(test|live)_\w+$/, 'must be a Stripe secret or restricted key (sk_… or rk_…)')
@@ -57,15 +63,21 @@ export const variables = {
   SMTP_URL: url('smtp:', 'smtps:').optional().meta({ about: 'Where mail goes out.' }),
   MAIL_FROM: z.string().min(3).optional().meta({ about: 'The sender of all mail; needed with SMTP_URL.' }),
   ALERT_EMAIL: z.email('must be one mail address').optional().meta({ about: 'Who is told of dead letters.' }),
-  ALERT_WEBHOOK_URL: url('http:', 'https:').optional().meta({ about: 'Where dead letters are posted as JSON.' }),
-  PUBLIC_URL: url('http:', 'https:').optional().meta({ about: 'Where this service is reached, for links in mails.' }),
+  ALERT_WEBHOOK_URL: url('http:', 'https:')
+    .optional()
+    .meta({ about: 'Where dead letters are posted as JSON.' }),
+  PUBLIC_URL: url('http:', 'https:')
+    .optional()
+    .meta({ about: 'Where this service is reached, for links in mails.' }),
   PORT: z.coerce
     .number({ error: 'must be a port number' })
     .int()
     .min(0)
     .max(65_535)
     .optional()
-    .meta({ about: 'The port of `evenfall web`, 3000 when unset. A worker with a PORT serves its health there.' }),
+    .meta({
+      about: 'The port of `evenfall web`, 3000 when unset. A worker with a PORT serves its health there.',
+    }),
   API_TOKEN: z
     .string()
     .min(16, 'must have at least 16 characters')
@@ -73,7 +85,9 @@ export const variables = {
     .meta({ about: 'Bearer token of the HTTP API and of /metrics; without it both are closed.' }),
   DASHBOARD_USERS: dashboardUsers
     .optional()
-    .meta({ about: 'Who may see Bull Board: name:password:role, comma-separated; roles viewer and operator.' }),
+    .meta({
+      about: 'Who may see Bull Board: name:password:role, comma-separated; roles viewer and operator.',
+    }),
   CONCURRENCY: z.coerce
     .number({ error: 'must be a number' })
     .int()
@@ -82,7 +96,9 @@ export const variables = {
     .default(10)
     .meta({ about: 'Jobs that one worker runs at once, in each queue. Default 10.' }),
   LOG_LEVEL: z
-    .enum(['debug', 'info', 'warn', 'error', 'silent'], { error: 'must be debug, info, warn, error or silent' })
+    .enum(['debug', 'info', 'warn', 'error', 'silent'], {
+      error: 'must be debug, info, warn, error or silent',
+    })
     .default('info')
     .meta({ about: 'Default info.' }),
   CONTRACT_SQL: z
@@ -91,7 +107,9 @@ export const variables = {
     .optional()
     .meta({ about: 'Your own contract file, instead of sql/contract.sql.' }),
   NODE_ENV: z.string().optional().meta({ about: '`production` makes every unsafe default an error.' }),
-  EVENFALL_EMBEDDED: flag.meta({ about: '1: bring our own Postgres (and Redis) in .evenfall/; never in production.' }),
+  EVENFALL_EMBEDDED: flag.meta({
+    about: '1: bring our own Postgres (and Redis) in .evenfall/; never in production.',
+  }),
   EVENFALL_FAILPOINT: failpointSpec
     .optional()
     .meta({ about: 'For tests: die or pause at a named step; refused in production.' }),
@@ -121,7 +139,11 @@ export function embeddedAsked(env: Environment = process.env): { path: string | 
  * @param overrides variables that stand in front of the environment's, such as addresses of embedded services
  * @throws Misconfigured naming every problem at once; never a value, which may be a secret
  */
-export function readConfig(role: Role, overrides: Environment = {}, environment: Environment = process.env): Config {
+export function readConfig(
+  role: Role,
+  overrides: Environment = {},
+  environment: Environment = process.env,
+): Config {
   const env: Environment = { ...environment, ...overrides };
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
@@ -138,7 +160,9 @@ export function readConfig(role: Role, overrides: Environment = {}, environment:
   const production = config.NODE_ENV === 'production';
   problems.push(...combinations(role, config, production));
   if (problems.length > 0) {
-    throw new Misconfigured(`Evenfall cannot start:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    throw new Misconfigured(
+      `Evenfall cannot start:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
   }
   const backend = config.QUEUE_BACKEND ?? (config.REDIS_URL === undefined ? 'postgres' : 'redis');
   return Object.freeze({ ...values, production, QUEUE_BACKEND: backend }) as unknown as Config;
@@ -152,7 +176,9 @@ function neededBy(role: Role): string[] {
 function combinations(role: Role, config: Partial<Values>, production: boolean): string[] {
   const problems: string[] = [];
   if (config.STRIPE_API_BASE !== undefined && /_live_/.test(config.STRIPE_SECRET_KEY ?? '')) {
-    problems.push('STRIPE_API_BASE: is refused with a live STRIPE_SECRET_KEY; use a test key with a stand-in');
+    problems.push(
+      'STRIPE_API_BASE: is refused with a live STRIPE_SECRET_KEY; use a test key with a stand-in',
+    );
   }
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined) {
     problems.push('REDIS_URL: is missing, and QUEUE_BACKEND says redis');
@@ -169,7 +195,9 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
       problems.push('REDIS_URL: is missing. In production say QUEUE_BACKEND=postgres to do without Redis.');
     }
     if (config.ALERT_EMAIL === undefined && config.ALERT_WEBHOOK_URL === undefined) {
-      problems.push('ALERT_EMAIL or ALERT_WEBHOOK_URL: one is needed in production, or nobody hears of dead letters');
+      problems.push(
+        'ALERT_EMAIL or ALERT_WEBHOOK_URL: one is needed in production, or nobody hears of dead letters',
+      );
     }
   }
   return problems.concat(embeddedProblems(config, production));

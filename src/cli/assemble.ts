@@ -20,12 +20,15 @@ export interface Parts {
 
 export function buildParts(config: Config, name: string, connections: number): Parts {
   const log = createLog(config.LOG_LEVEL, name);
-  return { log, database: connectDatabase(config.DATABASE_URL, { max: connections, name: `evenfall ${name}` }) };
+  return {
+    log,
+    database: connectDatabase(config.DATABASE_URL, { max: connections, name: `evenfall ${name}` }),
+  };
 }
 
 export function buildBackend(config: Config, log: Logger): QueueBackend {
   return config.QUEUE_BACKEND === 'redis' && config.REDIS_URL !== undefined
-    ? redisBackend(config.REDIS_URL, log)
+    ? redisBackend(config.REDIS_URL, log, config.production)
     : postgresBackend(config.DATABASE_URL, log);
 }
 
@@ -33,7 +36,10 @@ export function buildStripe(config: Config, log: Logger): StripeGateway {
   return createStripeGateway({ secretKey: config.STRIPE_SECRET_KEY, apiBase: config.STRIPE_API_BASE, log });
 }
 
-export function buildAlerts(config: Config, log: Logger): { alerts: AlertPort; mail: MailTransport | undefined } {
+export function buildAlerts(
+  config: Config,
+  log: Logger,
+): { alerts: AlertPort; mail: MailTransport | undefined } {
   const mail =
     config.SMTP_URL === undefined
       ? undefined

@@ -30,7 +30,11 @@ export interface InlineResult {
  * Runs a job here and now, without a row in `evenfall.job`. Its effects are claimed and settled as always, so
  * that it and a queued job never do the same thing twice.
  */
-export async function runInline(job: AnyJob, payload: unknown, options: InlineOptions): Promise<InlineResult> {
+export async function runInline(
+  job: AnyJob,
+  payload: unknown,
+  options: InlineOptions,
+): Promise<InlineResult> {
   const [clock] = await options.database.statements.databaseNow();
   const never = new AbortController().signal;
   const context = buildContext({

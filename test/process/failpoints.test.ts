@@ -137,7 +137,9 @@ async function expectOnce({ expect, sql, sub, job }: Story, id: number, outcome:
 
 async function expectPrompt({ expect, job }: Story, id: number, killedAt: Date): Promise<void> {
   const startedAt = (await job(id))['startedAt'] as Date;
-  expect(startedAt.getTime() - killedAt.getTime(), 'ms from the kill to the next run').toBeLessThan(recoveryMs);
+  expect(startedAt.getTime() - killedAt.getTime(), 'ms from the kill to the next run').toBeLessThan(
+    recoveryMs,
+  );
 }
 
 test('every failpoint is covered', () => {
@@ -152,7 +154,8 @@ describe.each(['redis', 'postgres'] as const)('killed on %s', (backend) => {
     { timeout: 90_000 },
     async ([point, outcome], { expect }) => {
       await using it = await story(backend, expect);
-      if (outcome.fault) standIn.faults.add({ ...outcome.fault, match: { subscription: it.sub, method: 'DELETE' } });
+      if (outcome.fault)
+        standIn.faults.add({ ...outcome.fault, match: { subscription: it.sub, method: 'DELETE' } });
       const enqueued = outcome.lost === true ? await enqueueLost(it) : undefined;
       const first = it.startWorker({ EVENFALL_FAILPOINT: `${point}=kill` });
       const id = enqueued ?? (await it.enqueue());
@@ -166,24 +169,26 @@ describe.each(['redis', 'postgres'] as const)('killed on %s', (backend) => {
     },
   );
 
-  test.runIf(runnable).concurrent(
-    '[P1] [P2] [P6] from outside, while Stripe has acted and does not answer: asked, and recorded once',
-    { timeout: 90_000 },
-    async ({ expect }) => {
-      await using it = await story(backend, expect);
-      standIn.faults.add({ kind: 'hang', act: true, match: { subscription: it.sub, method: 'DELETE' } });
-      const first = it.startWorker();
-      const id = await it.enqueue();
-      await expect.poll(() => standIn.effects()[it.sub]?.canceled, patience).toBe(1);
-      first.kill('SIGKILL');
-      await first.exited;
-      const killedAt = await it.databaseNow();
+  test
+    .runIf(runnable)
+    .concurrent(
+      '[P1] [P2] [P6] from outside, while Stripe has acted and does not answer: asked, and recorded once',
+      { timeout: 90_000 },
+      async ({ expect }) => {
+        await using it = await story(backend, expect);
+        standIn.faults.add({ kind: 'hang', act: true, match: { subscription: it.sub, method: 'DELETE' } });
+        const first = it.startWorker();
+        const id = await it.enqueue();
+        await expect.poll(() => standIn.effects()[it.sub]?.canceled, patience).toBe(1);
+        first.kill('SIGKILL');
+        await first.exited;
+        const killedAt = await it.databaseNow();
 
-      it.startWorker();
-      await expectOnce(it, id, again);
-      await expectPrompt(it, id, killedAt);
-    },
-  );
+        it.startWorker();
+        await expectOnce(it, id, again);
+        await expectPrompt(it, id, killedAt);
+      },
+    );
 });
 
 /** As after a Redis that was lost: the row was dispatched a while ago, BullMQ has no entry for it. */

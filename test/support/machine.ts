@@ -1,5 +1,4 @@
 import type { AlertPort, DeadLetterAlert } from '../../src/core/alert.ts';
-import type { AtFailpoint, Failpoint } from '../../src/core/failpoints.ts';
 import { noFailpoints } from '../../src/core/failpoints.ts';
 import type { AnyJob } from '../../src/core/job.ts';
 import type { StripePort } from '../../src/core/stripe.ts';
@@ -18,15 +17,6 @@ export const noStripe = new Proxy({} as StripePort, {
 export function recordingAlerts(): AlertPort & { sent: DeadLetterAlert[] } {
   const sent: DeadLetterAlert[] = [];
   return { sent, deadLetter: (alert) => Promise.resolve((sent.push(alert), ['test'])) };
-}
-
-/** Stands for a process that dies at a point: nothing after it happens. */
-export class Killed extends Error {
-  override readonly name = 'Killed';
-}
-
-export function dieAt(point: Failpoint): AtFailpoint {
-  return (reached) => (reached === point ? Promise.reject(new Killed(point)) : Promise.resolve());
 }
 
 /** A runner without BullMQ: what a worker does with one job, under the test's hand. */
@@ -54,7 +44,10 @@ export async function createRunner(
   const runNext = async (queue = 'lifecycle') => {
     const [row] = await claimOne(database, jobs, queue);
     if (!row) return undefined;
-    return await runner.run({ id: row.id, dispatchNo: row.dispatchNo, kind: row.kind }, new AbortController().signal);
+    return await runner.run(
+      { id: row.id, dispatchNo: row.dispatchNo, kind: row.kind },
+      new AbortController().signal,
+    );
   };
   return { runner, workerId, runNext };
 }

@@ -9,13 +9,14 @@ import { promisify } from 'node:util';
 import type postgres from 'postgres';
 import { allJobs } from '../../jobs/index.ts';
 import type { AnyJob } from '../../src/core/job.ts';
-import { openPool } from '../../src/db/connect.ts';
+
 import { migrate } from '../../src/db/migrate.ts';
 import type { EmbeddedServer } from '../../src/embedded/lifecycle.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { startRedis } from '../../src/embedded/redis.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { migratePostgresBackend } from '../../src/queue/backend.ts';
+import { openPool } from './sql.ts';
 
 /** The program, compiled as `npm run build` does it. */
 export interface Built {
@@ -57,7 +58,11 @@ export interface Running {
 }
 
 /** Starts `evenfall ARGS` with this environment and nothing of ours but the path. */
-export function evenfall(built: Built, args: readonly string[], env: Record<string, string | undefined>): Running {
+export function evenfall(
+  built: Built,
+  args: readonly string[],
+  env: Record<string, string | undefined>,
+): Running {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
   const child = spawn(process.execPath, [built.main, ...args], {
     env: { PATH: process.env['PATH'], ...given },
@@ -105,7 +110,11 @@ export interface Services {
 }
 
 /** The environment of a worker. */
-export function workerEnv({ databaseUrl, redisUrl, stripeUrl }: Services): Record<string, string | undefined> {
+export function workerEnv({
+  databaseUrl,
+  redisUrl,
+  stripeUrl,
+}: Services): Record<string, string | undefined> {
   return {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,

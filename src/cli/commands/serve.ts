@@ -10,7 +10,6 @@ import { migrate } from '../../db/migrate.ts';
 import { failpointOf } from '../../failpoint.ts';
 import { packageRoot } from '../../package-root.ts';
 import { migratePostgresBackend } from '../../queue/backend.ts';
-import { checkRedis } from '../../queue/redis-check.ts';
 import { startWorker } from '../../queue/worker.ts';
 import { readiness, startHealthServer } from '../../web/health.ts';
 import { createMetrics } from '../../web/metrics.ts';
@@ -64,7 +63,11 @@ export async function startCommand(): Promise<void> {
   leave();
 }
 
-async function migrateAll(config: Config, contract: string | undefined, log: (line: string) => void): Promise<void> {
+async function migrateAll(
+  config: Config,
+  contract: string | undefined,
+  log: (line: string) => void,
+): Promise<void> {
   const contractFile = contract ?? config.CONTRACT_SQL;
   await migrate({ databaseUrl: config.DATABASE_URL, kinds: allJobs, contractFile, log });
   if (config.QUEUE_BACKEND === 'postgres') await migratePostgresBackend(config.DATABASE_URL);
@@ -76,9 +79,6 @@ async function openWorker(config: Config) {
   const heartbeatDatabase = connectDatabase(config.DATABASE_URL, { max: 1, name: 'evenfall heartbeat' });
   const stripe = buildStripe(config, log);
   const { alerts, mail } = buildAlerts(config, log);
-  if (config.REDIS_URL !== undefined && config.QUEUE_BACKEND === 'redis') {
-    await checkRedis(config.REDIS_URL, config.production, log);
-  }
   const worker = await startWorker({
     database,
     heartbeatDatabase,
@@ -122,7 +122,11 @@ async function openWeb(config: Config) {
     async onRetry(_queue, ticket, user) {
       const jobId = /^j(\d+)-/.exec(ticket)?.[1];
       if (jobId === undefined) return 'this entry stands for no job of Evenfall';
-      const result = await replay({ database, openQueue: (name) => backend.openQueue(name) }, Number(jobId), user);
+      const result = await replay(
+        { database, openQueue: (name) => backend.openQueue(name) },
+        Number(jobId),
+        user,
+      );
       return result.replayed ? undefined : result.reason;
     },
   });
@@ -137,7 +141,12 @@ async function openWeb(config: Config) {
 async function openEmbedded(path: string | undefined) {
   const { startEmbedded } = await import('../../embedded/index.ts');
   const { startStripeStandIn } = await import('../../stand-ins/stripe/index.ts');
-  const services = await startEmbedded({ dir: join(process.cwd(), '.evenfall'), durable: true, path, log: print });
+  const services = await startEmbedded({
+    dir: join(process.cwd(), '.evenfall'),
+    durable: true,
+    path,
+    log: print,
+  });
   const client = postgres(services.databaseUrl, { max: 1, onnotice: () => {} });
   await client.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
   await client.end();
