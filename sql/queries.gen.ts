@@ -1,5 +1,7 @@
 // Written by scripts/generate-queries.ts from sql/queries and sql/machine. Do not edit: `npm run generate`.
 
+
+
 export interface Statement {
   readonly text: string;
   readonly parameters: readonly string[];
@@ -35,15 +37,7 @@ export interface Queries {
   /**
    * What changed, for whom: written in the transaction that makes or settles the change.
    */
-  recordHistory(parameters: {
-    at: Date;
-    what: string;
-    teamId: string | null;
-    subject: string;
-    detail: unknown;
-    jobId: number | null;
-    source: string;
-  }): Promise<RecordHistoryRow[]>;
+  recordHistory(parameters: { at: Date; what: string; teamId: string | null; subject: string; detail: unknown; jobId: number | null; source: string }): Promise<RecordHistoryRow[]>;
   /**
    * Rides the app's own primary key: the id meets its own type, never the other way round.
    */
@@ -52,19 +46,19 @@ export interface Queries {
 
 export const queries = {
   deadLetterToTell: {
-    text: 'select id, job_id, kind, team_id, attempts, error, created_at, resolved_at from evenfall.dead_letter where id = $1',
+    text: "select id, job_id, kind, team_id, attempts, error, created_at, resolved_at from evenfall.dead_letter where id = $1",
     parameters: ['id'],
   },
   markAlerted: {
-    text: 'update evenfall.dead_letter set alerted_at = clock_timestamp() where id = $1 and alerted_at is null returning id',
+    text: "update evenfall.dead_letter set alerted_at = clock_timestamp() where id = $1 and alerted_at is null returning id",
     parameters: ['id'],
   },
   recordHistory: {
-    text: 'insert into evenfall.history (at, what, team_id, subject, detail, job_id, source)\nvalues ($1, $2, $3, $4, $5, $6, $7)\nreturning id',
+    text: "insert into evenfall.history (at, what, team_id, subject, detail, job_id, source)\nvalues ($1, $2, $3, $4, $5, $6, $7)\nreturning id",
     parameters: ['at', 'what', 'teamId', 'subject', 'detail', 'jobId', 'source'],
   },
   customerOfTeam: {
-    text: 'select id::text as "id", stripe_customer_id as "stripe_customer_id" from evenfall.app_team\nwhere id = $1::text::evenfall.app_team_id',
+    text: "select id::text as \"id\", stripe_customer_id as \"stripe_customer_id\" from evenfall.app_team\nwhere id = $1::text::evenfall.app_team_id",
     parameters: ['teamId'],
   },
 } satisfies Record<keyof Queries, Statement>;
@@ -343,14 +337,7 @@ export interface ForgetDeadWorkersRow {
 }
 
 export interface Machine {
-  enqueue(parameters: {
-    kind: string;
-    payload: unknown;
-    key: string | null;
-    runAt: Date | null;
-    teamId: string | null;
-    priority: number;
-  }): Promise<EnqueueRow[]>;
+  enqueue(parameters: { kind: string; payload: unknown; key: string | null; runAt: Date | null; teamId: string | null; priority: number }): Promise<EnqueueRow[]>;
   /**
    * Says which door the jobs of this transaction come through: http, cli, …
    */
@@ -373,12 +360,7 @@ export interface Machine {
    */
   activeKinds(parameters: { kinds: string[] }): Promise<ActiveKindsRow[]>;
   recallIdempotencyKey(parameters: { tokenHash: string; key: string }): Promise<RecallIdempotencyKeyRow[]>;
-  keepIdempotencyKey(parameters: {
-    tokenHash: string;
-    key: string;
-    bodyHash: string;
-    jobId: number;
-  }): Promise<KeepIdempotencyKeyRow[]>;
+  keepIdempotencyKey(parameters: { tokenHash: string; key: string; bodyHash: string; jobId: number }): Promise<KeepIdempotencyKeyRow[]>;
   forgetIdempotencyKeys(): Promise<ForgetIdempotencyKeysRow[]>;
   /**
    * For /metrics: jobs by kind and state that are not over, the age of the oldest due one, and the open dead letters.
@@ -394,13 +376,7 @@ export interface Machine {
   /**
    * Claims a business key before the act, or says why not (sql/functions/claim_effect.sql).
    */
-  claimEffect(parameters: {
-    jobId: number | null;
-    runNo: number;
-    key: string;
-    kind: string;
-    about: unknown;
-  }): Promise<ClaimEffectRow[]>;
+  claimEffect(parameters: { jobId: number | null; runNo: number; key: string; kind: string; about: unknown }): Promise<ClaimEffectRow[]>;
   /**
    * What earlier runs of this job claimed, and neither settled nor released. Rides effect_job.
    */
@@ -409,21 +385,11 @@ export interface Machine {
    * claimed → settled, by the run that claimed it and only while that run is current. What the claim was about
    * stays in the evidence.
    */
-  settleEffect(parameters: {
-    jobId: number | null;
-    runNo: number;
-    evidence: unknown;
-    key: string;
-  }): Promise<SettleEffectRow[]>;
+  settleEffect(parameters: { jobId: number | null; runNo: number; evidence: unknown; key: string }): Promise<SettleEffectRow[]>;
   /**
    * claimed → released: the other side refused for certain, so the key is free for the next try.
    */
-  releaseEffect(parameters: {
-    jobId: number | null;
-    runNo: number;
-    evidence: unknown;
-    key: string;
-  }): Promise<ReleaseEffectRow[]>;
+  releaseEffect(parameters: { jobId: number | null; runNo: number; evidence: unknown; key: string }): Promise<ReleaseEffectRow[]>;
   /**
    * claimed → unknown: nobody can say whether it happened. Visible until a person settles it.
    */
@@ -454,13 +420,7 @@ export interface Machine {
   /**
    * dispatched → running, or running with a dead worker → running (sql/functions/start_job.sql).
    */
-  start(parameters: {
-    id: number;
-    dispatchNo: number;
-    workerId: string;
-    lease: string;
-    payloadVersion: number;
-  }): Promise<StartRow[]>;
+  start(parameters: { id: number; dispatchNo: number; workerId: string; lease: string; payloadVersion: number }): Promise<StartRow[]>;
   /**
    * running → done | skipped. Fenced by run_no. Asked for again meanwhile: running → queued, as a new asking.
    */
@@ -469,35 +429,16 @@ export interface Machine {
    * running → dispatched with a later run_at, one attempt used: the same BullMQ job is moved to delayed.
    * A withdrawn job ends here instead; a payload asked for meanwhile is taken up by the retry.
    */
-  retry(parameters: {
-    delayMs: number;
-    error: unknown;
-    publicMessage: string | null;
-    id: number;
-    runNo: number;
-  }): Promise<RetryRow[]>;
+  retry(parameters: { delayMs: number; error: unknown; publicMessage: string | null; id: number; runNo: number }): Promise<RetryRow[]>;
   /**
    * running → dispatched with a later run_at, no attempt used. @waiting: it waits for something that is down.
    */
-  snooze(parameters: {
-    delayMs: number;
-    error: unknown | null;
-    waiting: boolean;
-    id: number;
-    runNo: number;
-  }): Promise<SnoozeRow[]>;
+  snooze(parameters: { delayMs: number; error: unknown | null; waiting: boolean; id: number; runNo: number }): Promise<SnoozeRow[]>;
   /**
    * running → dead, with its dead letter and the job that alerts about it, in one statement. Asked for again
    * meanwhile: it is queued as a new asking, and there is nothing to bury.
    */
-  bury(parameters: {
-    error: unknown;
-    publicMessage: string | null;
-    id: number;
-    runNo: number;
-    class: string;
-    code: string | null;
-  }): Promise<BuryRow[]>;
+  bury(parameters: { error: unknown; publicMessage: string | null; id: number; runNo: number; class: string; code: string | null }): Promise<BuryRow[]>;
   /**
    * dispatched → parked: this worker is older than the payload. A newer worker's reconciler unparks it.
    */
@@ -523,12 +464,7 @@ export interface Machine {
    * What BullMQ should know of a queue, by keyset: the reconciler asks it about each. Fresh dispatches are
    * left out: their add may still be on its way.
    */
-  findDispatched(parameters: {
-    queue: string;
-    afterId: number;
-    settleTime: string;
-    batch: number;
-  }): Promise<FindDispatchedRow[]>;
+  findDispatched(parameters: { queue: string; afterId: number; settleTime: string; batch: number }): Promise<FindDispatchedRow[]>;
   /**
    * dispatched → queued, with its own run_at: BullMQ does not know it any more, or thinks it finished.
    */
@@ -560,43 +496,43 @@ export interface Machine {
 
 export const machine = {
   enqueue: {
-    text: 'select evenfall.enqueue($1, $2, $3, $4::timestamptz, $5, $6) as "id"',
+    text: "select evenfall.enqueue($1, $2, $3, $4::timestamptz, $5, $6) as \"id\"",
     parameters: ['kind', 'payload', 'key', 'runAt', 'teamId', 'priority'],
   },
   nameSource: {
-    text: 'select set_config(\'evenfall.source\', $1, true) as "source"',
+    text: "select set_config('evenfall.source', $1, true) as \"source\"",
     parameters: ['source'],
   },
   cancelJob: {
-    text: 'select evenfall.cancel($1, $2) as "cancelled"',
+    text: "select evenfall.cancel($1, $2) as \"cancelled\"",
     parameters: ['kind', 'key'],
   },
   findJob: {
-    text: 'select id, kind, key, team_id, state, attempts, crashes, run_at, created_at, started_at, finished_at, outcome,\n  public_message, payload, last_error, queue, dispatch_no, asks\nfrom evenfall.job where id = $1',
+    text: "select id, kind, key, team_id, state, attempts, crashes, run_at, created_at, started_at, finished_at, outcome,\n  public_message, payload, last_error, queue, dispatch_no, asks\nfrom evenfall.job where id = $1",
     parameters: ['id'],
   },
   listJobs: {
-    text: 'select id, kind, key, team_id, state, attempts, run_at, created_at, finished_at, outcome\nfrom evenfall.job where ($1::text is null or state = $1) order by id desc limit $2',
+    text: "select id, kind, key, team_id, state, attempts, run_at, created_at, finished_at, outcome\nfrom evenfall.job where ($1::text is null or state = $1) order by id desc limit $2",
     parameters: ['state', 'limit'],
   },
   listDeadLetters: {
-    text: 'select d.id, d.job_id, d.kind, d.team_id, d.class, d.code, d.attempts, d.created_at, d.alerted_at, d.resolved_at, d.resolution\nfrom evenfall.dead_letter d\nwhere ($1::boolean or d.resolved_at is null) order by d.created_at, d.id limit $2',
+    text: "select d.id, d.job_id, d.kind, d.team_id, d.class, d.code, d.attempts, d.created_at, d.alerted_at, d.resolved_at, d.resolution\nfrom evenfall.dead_letter d\nwhere ($1::boolean or d.resolved_at is null) order by d.created_at, d.id limit $2",
     parameters: ['all', 'limit'],
   },
   findDeadLetter: {
-    text: 'select d.id, d.job_id, d.kind, d.team_id, d.class, d.code, d.error, d.attempts, d.crashes, d.created_at, d.alerted_at,\n  d.resolved_at, d.resolution, j.payload, j.state as job_state, j.created_at as job_created_at\nfrom evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\nwhere d.id = $1',
+    text: "select d.id, d.job_id, d.kind, d.team_id, d.class, d.code, d.error, d.attempts, d.crashes, d.created_at, d.alerted_at,\n  d.resolved_at, d.resolution, j.payload, j.state as job_state, j.created_at as job_created_at\nfrom evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\nwhere d.id = $1",
     parameters: ['id'],
   },
   pauseKind: {
-    text: 'update evenfall.job_kind set paused_at = clock_timestamp(), paused_why = $1 where kind = $2 returning kind',
+    text: "update evenfall.job_kind set paused_at = clock_timestamp(), paused_why = $1 where kind = $2 returning kind",
     parameters: ['why', 'kind'],
   },
   resumeKind: {
-    text: 'update evenfall.job_kind set paused_at = null, paused_why = null where kind = $1 returning kind',
+    text: "update evenfall.job_kind set paused_at = null, paused_why = null where kind = $1 returning kind",
     parameters: ['kind'],
   },
   activeKinds: {
-    text: 'select kind, payload_version from evenfall.job_kind where kind = any ($1) and paused_at is null',
+    text: "select kind, payload_version from evenfall.job_kind where kind = any ($1) and paused_at is null",
     parameters: ['kinds'],
   },
   recallIdempotencyKey: {
@@ -616,27 +552,27 @@ export const machine = {
     parameters: [],
   },
   deadLetterCounts: {
-    text: 'select kind, class, count(*)::int as "letters" from evenfall.dead_letter where resolved_at is null group by kind, class',
+    text: "select kind, class, count(*)::int as \"letters\" from evenfall.dead_letter where resolved_at is null group by kind, class",
     parameters: [],
   },
   unknownEffects: {
-    text: 'select count(*)::int as "effects" from evenfall.effect where state = \'unknown\'',
+    text: "select count(*)::int as \"effects\" from evenfall.effect where state = 'unknown'",
     parameters: [],
   },
   databaseNow: {
-    text: 'select clock_timestamp() as "now"',
+    text: "select clock_timestamp() as \"now\"",
     parameters: [],
   },
   schemaState: {
-    text: 'select kind, payload_version from evenfall.job_kind',
+    text: "select kind, payload_version from evenfall.job_kind",
     parameters: [],
   },
   claimEffect: {
-    text: 'select verdict as "verdict", id as "id", evidence as "evidence"\nfrom evenfall.claim_effect($1, $2, $3, $4, $5)',
+    text: "select verdict as \"verdict\", id as \"id\", evidence as \"evidence\"\nfrom evenfall.claim_effect($1, $2, $3, $4, $5)",
     parameters: ['jobId', 'runNo', 'key', 'kind', 'about'],
   },
   begunEffects: {
-    text: 'select key, evidence as "about" from evenfall.effect\nwhere job_id = $1 and run_no < $2 and state = \'claimed\' order by id',
+    text: "select key, evidence as \"about\" from evenfall.effect\nwhere job_id = $1 and run_no < $2 and state = 'claimed' order by id",
     parameters: ['jobId', 'runNo'],
   },
   settleEffect: {
@@ -660,11 +596,11 @@ export const machine = {
     parameters: ['batch'],
   },
   nextRun: {
-    text: 'select extract(epoch from min(run_at) - clock_timestamp())::float8 * 1000 as "in_ms" from evenfall.job where state = \'queued\' and not due',
+    text: "select extract(epoch from min(run_at) - clock_timestamp())::float8 * 1000 as \"in_ms\" from evenfall.job where state = 'queued' and not due",
     parameters: [],
   },
   roomByQueue: {
-    text: 'select q.queue as "queue",\n  greatest(0, capacity.slots - (\n    select count(*) from evenfall.job j\n    where j.queue = q.queue and j.state = \'dispatched\' and j.run_at <= clock_timestamp()\n  ) - (\n    select count(*) from evenfall.job j where j.state = \'running\' and j.queue = q.queue\n  ))::int as "room"\nfrom unnest($1::text[]) as q (queue)\ncross join (\n  select 2 * coalesce(sum(concurrency), 0) as slots from evenfall.worker\n  where heartbeat_at > clock_timestamp() - $2::interval\n) capacity',
+    text: "select q.queue as \"queue\",\n  greatest(0, capacity.slots - (\n    select count(*) from evenfall.job j\n    where j.queue = q.queue and j.state = 'dispatched' and j.run_at <= clock_timestamp()\n  ) - (\n    select count(*) from evenfall.job j where j.state = 'running' and j.queue = q.queue\n  ))::int as \"room\"\nfrom unnest($1::text[]) as q (queue)\ncross join (\n  select 2 * coalesce(sum(concurrency), 0) as slots from evenfall.worker\n  where heartbeat_at > clock_timestamp() - $2::interval\n) capacity",
     parameters: ['queues', 'lease'],
   },
   claim: {
@@ -672,7 +608,7 @@ export const machine = {
     parameters: ['queue', 'kinds', 'after', 'slots'],
   },
   start: {
-    text: 'select verdict as "verdict", payload as "payload", team_id as "team_id", attempts as "attempts",\n  crashes as "crashes", asks as "asks", run_no as "run_no", run_at as "run_at",\n  deadline_at as "deadline_at", last_error as "last_error", db_now as "db_now"\nfrom evenfall.start_job($1, $2, $3, $4, $5)',
+    text: "select verdict as \"verdict\", payload as \"payload\", team_id as \"team_id\", attempts as \"attempts\",\n  crashes as \"crashes\", asks as \"asks\", run_no as \"run_no\", run_at as \"run_at\",\n  deadline_at as \"deadline_at\", last_error as \"last_error\", db_now as \"db_now\"\nfrom evenfall.start_job($1, $2, $3, $4, $5)",
     parameters: ['id', 'dispatchNo', 'workerId', 'lease', 'payloadVersion'],
   },
   finish: {
@@ -712,7 +648,7 @@ export const machine = {
     parameters: ['lease'],
   },
   findDispatched: {
-    text: 'select id, kind, dispatch_no as "dispatch_no",\n  extract(epoch from clock_timestamp() - run_at)::float8 * 1000 as "overdue_ms"\nfrom evenfall.job\nwhere queue = $1 and state = \'dispatched\' and id > $2\n  and dispatched_at < clock_timestamp() - $3::interval\norder by id limit $4',
+    text: "select id, kind, dispatch_no as \"dispatch_no\",\n  extract(epoch from clock_timestamp() - run_at)::float8 * 1000 as \"overdue_ms\"\nfrom evenfall.job\nwhere queue = $1 and state = 'dispatched' and id > $2\n  and dispatched_at < clock_timestamp() - $3::interval\norder by id limit $4",
     parameters: ['queue', 'afterId', 'settleTime', 'batch'],
   },
   requeueLost: {
@@ -728,11 +664,11 @@ export const machine = {
     parameters: ['id', 'resolution'],
   },
   beat: {
-    text: 'insert into evenfall.worker (id, concurrency) values ($1, $2)\non conflict (id) do update set heartbeat_at = clock_timestamp(), concurrency = excluded.concurrency\nreturning heartbeat_at',
+    text: "insert into evenfall.worker (id, concurrency) values ($1, $2)\non conflict (id) do update set heartbeat_at = clock_timestamp(), concurrency = excluded.concurrency\nreturning heartbeat_at",
     parameters: ['id', 'concurrency'],
   },
   signOff: {
-    text: 'delete from evenfall.worker where id = $1 returning id',
+    text: "delete from evenfall.worker where id = $1 returning id",
     parameters: ['id'],
   },
   forgetDeadWorkers: {
