@@ -7,7 +7,7 @@ import { plans } from './people.ts';
 import type { Person, Team } from './people.ts';
 
 /** The id by which Stripe knows a team that ever paid. */
-export function customerOf(team: Pick<Team, 'id' | 'billing'>): string | null {
+function customerOf(team: Pick<Team, 'id' | 'billing'>): string | null {
   return team.billing === 'never' ? null : `cus_Demo${String(team.id).padStart(4, '0')}`;
 }
 

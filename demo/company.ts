@@ -45,7 +45,9 @@ const readyWithinMs = 60_000;
 
 /** Starts them and resolves when they can work. */
 export async function startCompany(options: CompanyOptions): Promise<Company> {
-  const { sql, logDir, signal } = options;
+  const { sql, logDir } = options;
+  const stopped = new AbortController();
+  const signal = AbortSignal.any([options.signal, stopped.signal]);
   await mkdir(logDir, { recursive: true });
   const secret = () => randomBytes(8).toString('hex');
   const apiToken = `demo-${secret()}`;
@@ -65,9 +67,10 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
       onLost: options.onLost,
     });
   });
-  const started = [...workers];
+  const programs = new Set(workers);
   const stop = async () => {
-    await Promise.all(started.map((each) => each.stop()));
+    stopped.abort();
+    await Promise.all([...programs].map((each) => each.stop()));
   };
   try {
     for (const worker of workers) worker.start();
@@ -79,7 +82,8 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
       viewer,
       workers,
       async makeWhole() {
-        for (const each of started) each.start();
+        signal.throwIfAborted();
+        for (const each of programs) each.start();
         await Promise.all([untilItAnswers(web.program, web.url), ...workers.map(untilItWorks)]);
       },
       stop,
@@ -106,11 +110,11 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
           if (!taken) options.onLost(lost, how);
         },
       });
+      signal.throwIfAborted();
+      programs.add(web);
       web.start();
-      if ((await untilItAnswers(web, url, () => taken)) === 'answers') {
-        started.push(web);
-        return { program: web, url };
-      }
+      if ((await untilItAnswers(web, url, () => taken)) === 'answers') return { program: web, url };
+      programs.delete(web);
       port = await freePort();
     }
   }

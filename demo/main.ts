@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { readArguments, usage } from './arguments.ts';
+import { nodeProblem } from '../src/node-version.ts';
 import { inWords } from './failure.ts';
 
 const exitCodes = { agreed: 0, failed: 1, wrongCall: 2 } as const;
@@ -14,6 +15,11 @@ process.exitCode = await main();
 setTimeout(() => process.exit(), 3_000).unref();
 
 async function main(): Promise<number> {
+  const unfit = nodeProblem(process.versions.node);
+  if (unfit !== undefined) {
+    complain(unfit);
+    return exitCodes.wrongCall;
+  }
   const wishes = readArguments(process.argv.slice(2));
   if ('problem' in wishes) {
     complain(`${wishes.problem}\n\n${usage}`);

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startWatchdog } from '../src/embedded/watchdog.ts';
 import { packageRoot } from '../src/package-root.ts';
 import { DemoError } from './failure.ts';
 
-const cli = join(packageRoot, 'dist', 'src', 'cli', 'main.js');
+/** Of the build that we are of. */
+const cli = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 
 export interface ProgramOptions {
   /** As the reader of the demo knows it: `worker 1`. */
@@ -51,7 +52,7 @@ export class Program {
 
   start(): void {
     if (this.running) return;
-    if (!existsSync(cli)) throw new DemoError(`${cli} is missing: run npm run build.`);
+    if (!existsSync(cli)) throw new DemoError(`${cli} is missing: npm run demo builds first.`);
     const log = openSync(this.options.logFile, this.logFlag);
     // a second start in the same demo continues the log of the first
     this.logFlag = 'a';

@@ -46,7 +46,9 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const closers: (() => Promise<void>)[] = [];
   const tell = (line: Line) => say(formatLine(line, colour));
   const dir = wishes.once ? await throwAwayDir() : options.dir;
+  const logDir = join(dir, 'logs');
   let agreed = false;
+  let logs = false;
   try {
     await mkdir(dir, { recursive: true }).catch((error: unknown) => {
       throw explained(`Cannot make the folder ${dir}`, error);
@@ -76,12 +78,13 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
       else setTimeout(() => !signal.aborted && program.start(), restartAfterMs).unref();
     };
     const playing = AbortSignal.any([signal, lost.signal]);
+    logs = true;
     const company = await startCompany({
       ...services,
       stripeUrl: stripe.standIn.url,
       smtpUrl: inbox.smtpUrl,
       webhookUrl: receiver.url,
-      logDir: join(dir, 'logs'),
+      logDir,
       path: options.path,
       signal: playing,
       onLost,
@@ -104,17 +107,20 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
         : 'The story has been played on these data: npm run demo -- --fresh begins anew.',
     );
     if (!wishes.once) {
-      say(
-        `\n${addresses(services, company, inbox.url)}\n\nCtrl-C ends it; the data stay. What happens from here on:\n`,
-      );
+      // by now they have scrolled away
+      if (rows.length > 0) say(`\n${addresses(services, company, inbox.url)}`);
+      say('\nCtrl-C ends it; the data stay. What happens from here on:\n');
       await aborted(signal);
     }
     return agreed;
   } finally {
     for (const close of closers.toReversed())
       await close().catch((error: unknown) => say(`While stopping: ${String(error)}`));
-    if (wishes.once && (agreed || signal.aborted)) await rm(dir, { recursive: true, force: true });
-    else if (wishes.once) say(`The logs are in ${join(dir, 'logs')}`);
+    if (wishes.once) {
+      // what went wrong is in the logs
+      if (logs && !agreed && !signal.aborted) say(`The logs are in ${logDir}`);
+      else await rm(dir, { recursive: true, force: true });
+    }
   }
 }
 

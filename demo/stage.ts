@@ -40,7 +40,7 @@ export interface StageParts {
 }
 
 /** Everything waited for has come within this time, or something is wrong. */
-const patienceMs = 45_000;
+const patienceMs = 30_000;
 
 /** What a scene acts with: the app, the people at their desks, and the outside world. */
 export class Stage {

@@ -19,7 +19,13 @@ export const alertDeadLetter = defineJob({
   queue: 'dead-letter',
   payload: payload({ deadLetterId: count(1) }),
   key: ['deadLetterId'],
-  retry: { attempts: 100, firstDelayMs: seconds(2), maxDelayMs: minutes(30), giveUpAfter: 'P1D', crashBudget: 10 },
+  retry: {
+    attempts: 100,
+    firstDelayMs: seconds(2),
+    maxDelayMs: minutes(30),
+    giveUpAfter: 'P1D',
+    crashBudget: 10,
+  },
   timeoutMs: seconds(120),
 
   async run(ctx, { deadLetterId }) {

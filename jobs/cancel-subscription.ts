@@ -35,7 +35,13 @@ export const cancelSubscription = defineJob({
   key: ['teamId', 'customerId', 'subscriptionId'],
   team: 'teamId',
   precedence: { field: 'when', weakestFirst: ['at_period_end', 'now'] },
-  retry: { attempts: 200, firstDelayMs: seconds(2), maxDelayMs: hours(1), giveUpAfter: 'P5D', crashBudget: 10 },
+  retry: {
+    attempts: 200,
+    firstDelayMs: seconds(2),
+    maxDelayMs: hours(1),
+    giveUpAfter: 'P5D',
+    crashBudget: 10,
+  },
   timeoutMs: seconds(300),
   publicMessages: {
     retrying: 'We are still working on cancelling your subscription.',

@@ -40,7 +40,12 @@ export async function generateQueries(sql: postgres.Sql, root: string): Promise<
   const parts = [
     '// Written by scripts/generate-queries.ts from the .sql files beside it. Do not edit: `npm run generate`.',
     '',
-    'export interface Statement {\n  readonly text: string;\n  readonly parameters: readonly string[];\n}',
+    `export interface Statement {
+  readonly text: string;
+  readonly parameters: readonly string[];
+  /** Those that are JSON in SQL: whatever is given is sent as JSON, an array and a text too. */
+  readonly json?: readonly string[];
+}`,
   ];
   for (const [folder, constant] of [
     ['queries', 'queries'],
@@ -96,8 +101,12 @@ async function writeFolder(sql: postgres.Sql, constant: string, statements: Stat
       statement.doc.length === 0 ? '' : `  /**\n${statement.doc.map((d) => `   * ${d}\n`).join('')}   */\n`;
     signatures.push(`${doc}  ${statement.name}(${parameters}): Promise<${row}[]>;`);
     const names = statement.parameters.map((p) => `'${camel(p.name)}'`).join(', ');
+    const json = takes
+      .filter((take) => / unknown( \| null)?$/.test(take))
+      .map((take) => `'${take.split(':', 1)[0]}'`);
+    const jsonLine = json.length === 0 ? '' : `    json: [${json.join(', ')}],\n`;
     texts.push(
-      `  ${statement.name}: {\n    text: ${JSON.stringify(text)},\n    parameters: [${names}],\n  },`,
+      `  ${statement.name}: {\n    text: ${JSON.stringify(text)},\n    parameters: [${names}],\n${jsonLine}  },`,
     );
   }
   return [

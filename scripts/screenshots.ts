@@ -32,7 +32,10 @@ const env = {
   EVENFALL_EMBEDDED: '0',
 };
 const evenfall = (...command: string[]) =>
-  spawn(process.execPath, [join(packageRoot, 'dist', 'src', 'cli', 'main.js'), ...command], { env, stdio: 'inherit' });
+  spawn(process.execPath, [join(packageRoot, 'dist', 'src', 'cli', 'main.js'), ...command], {
+    env,
+    stdio: 'inherit',
+  });
 
 const sql = postgres(services.databaseUrl, { onnotice: () => {} });
 await sql.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
@@ -50,7 +53,11 @@ standIn.faults.add({
   match: cancelling('sub_team3'),
   kind: 'refused',
   status: 403,
-  error: { type: 'invalid_request_error', code: 'more_permissions_required', message: 'The key may not do this.' },
+  error: {
+    type: 'invalid_request_error',
+    code: 'more_permissions_required',
+    message: 'The key may not do this.',
+  },
 });
 
 const processes = [evenfall('start')];
@@ -59,7 +66,8 @@ for (const id of ['4', '5', '6', '3', '2', '2', '1']) {
 }
 const reached = async (team: string, wanted: (row: postgres.Row) => boolean) => {
   for (;;) {
-    const [row] = await sql`select state, attempts from evenfall.job where team_id = ${team} order by id limit 1`;
+    const [row] =
+      await sql`select state, attempts from evenfall.job where team_id = ${team} order by id limit 1`;
     if (row && wanted(row)) return;
   }
 };
@@ -69,7 +77,13 @@ await reached('1', (row) => row['state'] === 'running');
 
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-sync'],
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--disable-background-networking',
+    '--disable-sync',
+  ],
 });
 const page = await browser.newPage({
   viewport: { width: 1280, height: 800 },

@@ -5,6 +5,8 @@
 export interface Statement {
   readonly text: string;
   readonly parameters: readonly string[];
+  /** Those that are JSON in SQL: whatever is given is sent as JSON, an array and a text too. */
+  readonly json?: readonly string[];
 }
 
 export interface DeadLetterToTellRow {
@@ -172,6 +174,7 @@ export const queries = {
   recordHistory: {
     text: "insert into evenfall.history (at, what, team_id, subject, detail, job_id, source)\nvalues ($1, $2, $3, $4, $5, $6, $7)\nreturning id",
     parameters: ['at', 'what', 'teamId', 'subject', 'detail', 'jobId', 'source'],
+    json: ['detail'],
   },
   readBegins: {
     text: "select clock_timestamp()::text as \"read_at\"",
@@ -180,6 +183,7 @@ export const queries = {
   mirror: {
     text: "select evenfall.mirror($1::text::timestamptz, $2)::text as \"mirrored\"",
     parameters: ['readAt', 'seen'],
+    json: ['seen'],
   },
   mirroredLiveSubscriptions: {
     text: "select id from evenfall.subscription\nwhere customer_id = $1 and not gone and status not in ('canceled', 'incomplete_expired')\norder by id",
@@ -200,6 +204,7 @@ export const queries = {
   mirrorPage: {
     text: "with moved as (\n  update evenfall.backfill\n  set phase = $1, cursor = $2, pages = pages + 1, objects = objects + $3\n  where id = $4 and pages = $5 and finished_at is null\n  returning id, phase, cursor, pages, objects\n)\nselect id as \"id\", phase as \"phase\", cursor as \"cursor\", pages as \"pages\",\n  objects as \"objects\", evenfall.mirror($6::text::timestamptz, $7)::text as \"mirrored\"\nfrom moved",
     parameters: ['phase', 'cursor', 'count', 'id', 'pages', 'readAt', 'seen'],
+    json: ['seen'],
   },
   finishBackfill: {
     text: "with finished as (\n  update evenfall.backfill set phase = 'finished', cursor = null, finished_at = clock_timestamp()\n  where id = $1 and pages = $2 and finished_at is null\n  returning started_at\n), gone as (\n  update evenfall.subscription s set gone = true, read_at = f.started_at\n  from finished f where s.read_at < f.started_at and not s.gone returning s.id\n), deleted as (\n  update evenfall.customer c\n  set deleted = true, email_hash = null, default_payment_method = null, read_at = f.started_at\n  from finished f where c.read_at < f.started_at and not c.deleted returning c.id\n), detached as (\n  update evenfall.card d set detached = true, read_at = f.started_at\n  from finished f where d.read_at < f.started_at and not d.detached returning d.id\n)\nselect (select count(*) from gone)::int as \"gone\", (select count(*) from deleted)::int as \"deleted\",\n  (select count(*) from detached)::int as \"detached\"\nfrom finished",
@@ -658,12 +663,12 @@ export interface Machine {
    */
   unpark(parameters: { kinds: string[]; payloadVersions: number[] }): Promise<UnparkRow[]>;
   /**
-   * running → queued on a shutdown: nothing failed, no attempt is used, no crash is counted.
+   * running → queued on a shutdown: nothing failed, no attempt is used, no crash is counted. A withdrawn job ends.
    */
   giveBack(parameters: { id: number; runNo: number }): Promise<GiveBackRow[]>;
   /**
    * running with a dead worker → queued, one crash counted, no attempt used. Rides job_running. Jobs over
-   * their crash budget stay for buryPoison.
+   * their crash budget stay for findPoison. A withdrawn job ends.
    */
   rescue(parameters: { lease: string }): Promise<RescueRow[]>;
   /**
@@ -745,6 +750,7 @@ export const machine = {
   enqueue: {
     text: "select evenfall.enqueue($1, $2, $3, $4::timestamptz, $5, $6) as \"id\"",
     parameters: ['kind', 'payload', 'key', 'runAt', 'teamId', 'priority'],
+    json: ['payload'],
   },
   nameSource: {
     text: "select set_config('evenfall.source', $1, true) as \"source\"",
@@ -817,6 +823,7 @@ export const machine = {
   claimEffect: {
     text: "select verdict as \"verdict\", id as \"id\", evidence as \"evidence\"\nfrom evenfall.claim_effect($1, $2, $3, $4, $5)",
     parameters: ['jobId', 'runNo', 'key', 'kind', 'about'],
+    json: ['about'],
   },
   begunEffects: {
     text: "select key, evidence as \"about\" from evenfall.effect\nwhere job_id = $1 and run_no < $2 and state = 'claimed' order by id",
@@ -825,10 +832,12 @@ export const machine = {
   settleEffect: {
     text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'settled', settled_at = clock_timestamp(), evidence = coalesce(e.evidence, '{}') || $3\nfrom fence\nwhere e.key = $4 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
     parameters: ['jobId', 'runNo', 'evidence', 'key'],
+    json: ['evidence'],
   },
   releaseEffect: {
     text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'released', evidence = $3\nfrom fence\nwhere e.key = $4 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
     parameters: ['jobId', 'runNo', 'evidence', 'key'],
+    json: ['evidence'],
   },
   giveUpEffect: {
     text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'unknown'\nfrom fence\nwhere e.key = $3 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
@@ -861,18 +870,22 @@ export const machine = {
   finish: {
     text: "update evenfall.job\nset state = case when rerun_payload is null then $1 else 'queued' end,\n    due = rerun_payload is not null and rerun_at <= clock_timestamp(),\n    finished_at = case when rerun_payload is null then clock_timestamp() end,\n    outcome = $2, public_message = null, last_error = null, worker_id = null, waiting_since = null,\n    payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),\n    deadline_at = coalesce(\n      rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),\n    attempts = case when rerun_payload is null then attempts else 0 end,\n    asks = asks + (rerun_payload is not null)::int, rerun_payload = null, rerun_at = null\nwhere id = $3 and run_no = $4 and state = 'running'\nreturning state",
     parameters: ['state', 'outcome', 'id', 'runNo'],
+    json: ['outcome'],
   },
   retry: {
     text: "update evenfall.job\nset state = case when cancel_requested then 'cancelled' else 'dispatched' end,\n    finished_at = case when cancel_requested then clock_timestamp() end,\n    attempts = attempts + 1, run_at = clock_timestamp() + $1 * interval '1 millisecond',\n    last_error = $2, public_message = $3, worker_id = null, waiting_since = null,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $4 and run_no = $5 and state = 'running'\nreturning state",
     parameters: ['delayMs', 'error', 'publicMessage', 'id', 'runNo'],
+    json: ['error'],
   },
   snooze: {
     text: "update evenfall.job\nset state = case when cancel_requested then 'cancelled' else 'dispatched' end,\n    finished_at = case when cancel_requested then clock_timestamp() end,\n    run_at = clock_timestamp() + $1 * interval '1 millisecond', worker_id = null,\n    last_error = coalesce($2, last_error),\n    waiting_since = case when $3::boolean then coalesce(waiting_since, clock_timestamp()) end,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $4 and run_no = $5 and state = 'running'\nreturning state, waiting_since",
     parameters: ['delayMs', 'error', 'waiting', 'id', 'runNo'],
+    json: ['error'],
   },
   bury: {
     text: "with ended as (\n  update evenfall.job\n  set state = case when rerun_payload is null then 'dead' else 'queued' end,\n      due = rerun_payload is not null and rerun_at <= clock_timestamp(),\n      finished_at = case when rerun_payload is null then clock_timestamp() end,\n      last_error = $1, public_message = $2, worker_id = null, waiting_since = null,\n      payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),\n      deadline_at = coalesce(\n      rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),\n      attempts = case when rerun_payload is null then attempts + 1 else 0 end,\n      asks = asks + (rerun_payload is not null)::int, rerun_payload = null, rerun_at = null\n  where id = $3 and run_no = $4 and state = 'running'\n  returning *\n), letter as (\n  insert into evenfall.dead_letter (job_id, run_no, kind, team_id, class, code, error, attempts, crashes)\n  select id, run_no, kind, team_id, $5, $6, $1, attempts, crashes from ended where state = 'dead'\n  on conflict (job_id, run_no) do nothing\n  returning id\n)\nselect ended.state as \"state\", letter.id as \"dead_letter_id\",\n  case when letter.id is not null and ended.kind <> 'alert-dead-letter'\n    then evenfall.enqueue('alert-dead-letter', jsonb_build_object('deadLetterId', letter.id)) end as \"alert_id\"\nfrom ended left join letter on true",
     parameters: ['error', 'publicMessage', 'id', 'runNo', 'class', 'code'],
+    json: ['error'],
   },
   park: {
     text: "update evenfall.job set state = 'parked'\nwhere id = $1 and dispatch_no = $2 and state = 'dispatched'\nreturning id",
@@ -883,11 +896,11 @@ export const machine = {
     parameters: ['kinds', 'payloadVersions'],
   },
   giveBack: {
-    text: "update evenfall.job\nset state = 'queued', due = run_at <= clock_timestamp(), worker_id = null,\n    payload = coalesce(rerun_payload, payload), rerun_payload = null, rerun_at = null\nwhere id = $1 and run_no = $2 and state = 'running'\nreturning id",
+    text: "update evenfall.job\nset state = case when cancel_requested then 'cancelled' else 'queued' end,\n    finished_at = case when cancel_requested then clock_timestamp() end,\n    due = not cancel_requested and run_at <= clock_timestamp(), worker_id = null,\n    payload = coalesce(rerun_payload, payload), rerun_payload = null, rerun_at = null\nwhere id = $1 and run_no = $2 and state = 'running'\nreturning id",
     parameters: ['id', 'runNo'],
   },
   rescue: {
-    text: "update evenfall.job j\nset state = 'queued', due = true, run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1\nfrom evenfall.job_kind k\nwhere j.state = 'running' and k.kind = j.kind and j.crashes < k.crash_budget\n  and not evenfall.worker_lives(j.worker_id, $1::interval)\nreturning j.id, j.kind, j.crashes",
+    text: "update evenfall.job j\nset state = case when j.cancel_requested then 'cancelled' else 'queued' end,\n    finished_at = case when j.cancel_requested then clock_timestamp() end,\n    due = not j.cancel_requested, run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1\nfrom evenfall.job_kind k\nwhere j.state = 'running' and k.kind = j.kind and j.crashes < k.crash_budget\n  and not evenfall.worker_lives(j.worker_id, $1::interval)\nreturning j.id, j.kind, j.crashes",
     parameters: ['lease'],
   },
   findPoison: {
@@ -929,6 +942,7 @@ export const machine = {
   recordScheduleRuns: {
     text: "insert into evenfall.schedule_run (schedule, due_at, outcome, reason, job_id)\nselect $1, run.\"dueAt\", run.outcome, run.reason, run.\"jobId\"\nfrom jsonb_to_recordset($2) as run (\"dueAt\" timestamptz, outcome text, reason text, \"jobId\" bigint)\non conflict (schedule, due_at) do nothing\nreturning due_at",
     parameters: ['schedule', 'runs'],
+    json: ['runs'],
   },
   lockSchedulers: {
     text: "select pg_advisory_xact_lock(hashtext('evenfall schedulers'))::text as \"locked\"",

@@ -47,11 +47,9 @@ const failpointSpec = z
 /** Every environment variable, in the order of the documentation. `.env.example` is compared with it. */
 export const variables = {
   DATABASE_URL: url('postgres:', 'postgresql:').meta({ about: "The app's own Postgres, 14 or newer." }),
-  REDIS_URL: url('redis:', 'rediss:')
-    .optional()
-    .meta({
-      about: 'BullMQ on Redis: the production path. AOF and maxmemory-policy noeviction are checked at boot.',
-    }),
+  REDIS_URL: url('redis:', 'rediss:').optional().meta({
+    about: 'BullMQ on Redis: the production path. AOF and maxmemory-policy noeviction are checked at boot.',
+  }),
   QUEUE_BACKEND: z
     .enum(['redis', 'postgres'], { error: 'must be redis or postgres' })
     .optional()
@@ -90,25 +88,17 @@ export const variables = {
     about:
       'The page of your app where a customer sees and changes the subscription and the card, for links in mails.',
   }),
-  PORT: z.coerce
-    .number({ error: 'must be a port number' })
-    .int()
-    .min(0)
-    .max(65_535)
-    .optional()
-    .meta({
-      about: 'The port of `evenfall web`, 3000 when unset. A worker with a PORT serves its health there.',
-    }),
+  PORT: z.coerce.number({ error: 'must be a port number' }).int().min(0).max(65_535).optional().meta({
+    about: 'The port of `evenfall web`, 3000 when unset. A worker with a PORT serves its health there.',
+  }),
   API_TOKEN: z
     .string()
     .min(16, 'must have at least 16 characters')
     .optional()
     .meta({ about: 'Bearer token of the HTTP API and of /metrics; without it both are closed.' }),
-  DASHBOARD_USERS: dashboardUsers
-    .optional()
-    .meta({
-      about: 'Who may see Bull Board: name:password:role, comma-separated; roles viewer and operator.',
-    }),
+  DASHBOARD_USERS: dashboardUsers.optional().meta({
+    about: 'Who may see Bull Board: name:password:role, comma-separated; roles viewer and operator.',
+  }),
   CONCURRENCY: z.coerce
     .number({ error: 'must be a number' })
     .int()

@@ -13,7 +13,10 @@ export function createLog(level: string, name: string): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: describeError, error: (value: unknown) => value },
-    redact: { paths: ['*.email', 'email', '*.password', '*.authorization', '*.to', 'to'], censor: '[censored]' },
+    redact: {
+      paths: ['*.email', 'email', '*.password', '*.authorization', '*.to', 'to'],
+      censor: '[censored]',
+    },
   });
 }
 

@@ -119,7 +119,8 @@ begin
             rerun_at = least(coalesce(j.rerun_at, 'infinity'), greatest(wanted_at, asked_at))
         where j.id = live.id;
     else
-      -- a retry keeps its back-off; a job that only waits for its date comes forward when asked sooner
+      -- a retry keeps its back-off; a job that only waits for its date comes forward when asked sooner. The
+      -- insert above has knocked at the dispatcher's door, though it found the key taken
       update evenfall.job j
         set payload = winner, payload_version = version, cancel_requested = false,
             run_at = case when j.state = 'queued' and j.attempts = 0
@@ -128,7 +129,6 @@ begin
         where j.id = live.id
           and (j.payload <> winner or j.payload_version <> version or j.cancel_requested
             or (j.state = 'queued' and j.attempts = 0 and wanted_at < j.run_at));
-      perform pg_notify('evenfall_job', '');
     end if;
     return live.id;
   end loop;

@@ -160,18 +160,22 @@ where j.state = 'parked' and j.kind = known.kind and j.payload_version <= known.
 returning j.id;
 
 -- name: giveBack
--- running → queued on a shutdown: nothing failed, no attempt is used, no crash is counted.
+-- running → queued on a shutdown: nothing failed, no attempt is used, no crash is counted. A withdrawn job ends.
 update evenfall.job
-set state = 'queued', due = run_at <= clock_timestamp(), worker_id = null,
+set state = case when cancel_requested then 'cancelled' else 'queued' end,
+    finished_at = case when cancel_requested then clock_timestamp() end,
+    due = not cancel_requested and run_at <= clock_timestamp(), worker_id = null,
     payload = coalesce(rerun_payload, payload), rerun_payload = null, rerun_at = null
 where id = @id and run_no = @run_no and state = 'running'
 returning id;
 
 -- name: rescue
 -- running with a dead worker → queued, one crash counted, no attempt used. Rides job_running. Jobs over
--- their crash budget stay for buryPoison.
+-- their crash budget stay for findPoison. A withdrawn job ends.
 update evenfall.job j
-set state = 'queued', due = true, run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1
+set state = case when j.cancel_requested then 'cancelled' else 'queued' end,
+    finished_at = case when j.cancel_requested then clock_timestamp() end,
+    due = not j.cancel_requested, run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1
 from evenfall.job_kind k
 where j.state = 'running' and k.kind = j.kind and j.crashes < k.crash_budget
   and not evenfall.worker_lives(j.worker_id, @lease::interval)

@@ -33,7 +33,7 @@ export function buildParts(config: Config, name: string, connections: number): P
 
 export function buildBackend(config: Config, log: Logger): QueueBackend {
   return config.QUEUE_BACKEND === 'redis' && config.REDIS_URL !== undefined
-    ? redisBackend(config.REDIS_URL, log)
+    ? redisBackend(config.REDIS_URL, log, config.production)
     : postgresBackend(config.DATABASE_URL, log);
 }
 

@@ -1,7 +1,14 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { nodeProblem } from '../node-version.ts';
 import { exitCodes, explain } from './exit.ts';
 import { printError } from './output.ts';
+
+const unfit = nodeProblem(process.versions.node);
+if (unfit !== undefined) {
+  printError(unfit);
+  process.exit(exitCodes.wrongCall);
+}
 
 // Commands are imported when they are called: `evenfall jobs` need not load Stripe, React and Bull Board.
 const program = new Command('evenfall')
@@ -35,7 +42,11 @@ program
   .option('--key <key>', "instead of the kind's own key")
   .option('--at <instant>', 'not before this time (ISO 8601)')
   .option('--json')
-  .action(run(async (kind, payload, options) => (await import('./commands/jobs.ts')).enqueueCommand(kind, payload, options)));
+  .action(
+    run(async (kind, payload, options) =>
+      (await import('./commands/jobs.ts')).enqueueCommand(kind, payload, options),
+    ),
+  );
 program
   .command('run')
   .description('runs a job here and now, without a job row, and prints its outcome')
@@ -44,7 +55,11 @@ program
   .option('--now <instant>', 'pretend that it is this time')
   .option('--dry-run', 'read everything, change nothing')
   .option('--json')
-  .action(run(async (kind, payload, options) => (await import('./commands/jobs.ts')).runCommand(kind, payload, options)));
+  .action(
+    run(async (kind, payload, options) =>
+      (await import('./commands/jobs.ts')).runCommand(kind, payload, options),
+    ),
+  );
 program
   .command('jobs')
   .description('the newest jobs')
@@ -64,7 +79,9 @@ program
   .option('--now <instant>', 'pretend that it is this time')
   .option('--dry-run', 'only say what is due')
   .option('--json')
-  .action(run(async (name, options) => (await import('./commands/schedules.ts')).sweepCommand(name, options)));
+  .action(
+    run(async (name, options) => (await import('./commands/schedules.ts')).sweepCommand(name, options)),
+  );
 program
   .command('pause')
   .description('lets the jobs of a kind wait')

@@ -42,6 +42,8 @@ export interface JobDefinition<Name extends string = string, P = never> {
 export type AnyJob = JobDefinition<string, any>;
 
 /** Declares a kind; the types of `run` and of every door follow from the payload. */
-export function defineJob<const Name extends string, P>(definition: JobDefinition<Name, P>): JobDefinition<Name, P> {
+export function defineJob<const Name extends string, P>(
+  definition: JobDefinition<Name, P>,
+): JobDefinition<Name, P> {
   return definition;
 }

@@ -29,9 +29,9 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   });
   await client.connect();
   try {
-    await client.query('create schema if not exists evenfall');
-    // ours, held to the end: node-pg-migrate's own lock covers the migrations only
+    // ours, before anything and held to the end: node-pg-migrate's own lock covers the migrations only
     await client.query(`select pg_advisory_lock(hashtext('evenfall migrate'))`);
+    await client.query('create schema if not exists evenfall');
     const applied = await runner({
       dbClient: client,
       dir: join(packageRoot, 'sql', 'migrations'),
@@ -43,6 +43,8 @@ export async function migrate(options: MigrateOptions): Promise<void> {
       log: () => {},
     });
     for (const migration of applied) options.log(`applied ${migration.name}`);
+    // node-pg-migrate leaves its own, and an adopter's contract may name tables as its app does
+    await client.query('reset search_path');
     await applyContract(client, options.contractFile ?? join(packageRoot, 'sql', 'contract.sql'));
     for (const file of sqlFiles('functions')) await client.query(readFileSync(file, 'utf8'));
     await writeKinds(client, options.kinds);
@@ -71,22 +73,41 @@ async function applyContract(client: pg.Client, file: string): Promise<void> {
   try {
     await client.query('begin');
     await client.query(text);
+    await requireFunctions(client);
+    await writeIdDomain(client, 'app_team_id', 'app_team');
+    await writeIdDomain(client, 'app_user_id', 'app_user');
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');
+    if (error instanceof Misconfigured) throw error;
     const message = error instanceof Error ? error.message : String(error);
+    const hint = message.includes('cannot change data type of view column')
+      ? '\nThe type of an id has changed: begin the contract with `drop view if exists evenfall.app_team, …`.'
+      : '';
     throw new Misconfigured(
-      `the contract ${file} does not fit this database: ${message}\n` +
+      `the contract ${file} does not fit this database: ${message}${hint}\n` +
         'It maps your tables for Evenfall. Copy it, change it to your schema, and run `evenfall migrate --contract FILE`.',
       { cause: error },
     );
   }
-  for (const [domain, view] of [
-    ['app_team_id', 'app_team'],
-    ['app_user_id', 'app_user'],
-  ] as const) {
-    await writeIdDomain(client, domain, view);
-  }
+}
+
+const contractFunctions = [
+  'app_lock_team',
+  'app_lock_user',
+  'app_deactivate_user',
+  'app_delete_team',
+  'app_delete_user',
+];
+
+async function requireFunctions(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `select name from unnest($1::text[]) name where to_regprocedure('evenfall.' || name || '(text)') is null`,
+    [contractFunctions],
+  );
+  if (rows.length === 0) return;
+  const names = rows.map(({ name }) => `evenfall.${name}(text)`).join(', ');
+  throw new Misconfigured(`the contract lacks ${names}; sql/contract.sql shows what each does`);
 }
 
 async function writeIdDomain(client: pg.Client, domain: string, view: string): Promise<void> {

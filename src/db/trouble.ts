@@ -3,7 +3,7 @@
  * deadlock. Whoever meets one tries again; a job that does uses no attempt.
  */
 const passing = new Set([
-  // postgres.js and sockets
+  // the drivers and sockets
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',

@@ -1,9 +1,11 @@
-import { Queue, Worker, createPostgresBackend, runMigrations } from 'bullmq';
+import { Queue, Worker, assertSchemaCompatibility, createPostgresBackend, runMigrations } from 'bullmq';
 import type { Job, JobsOptions, Processor, WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import type { Log } from '../core/context.ts';
+import { Misconfigured } from '../core/errors.ts';
 import type { QueueName } from '../core/job.ts';
+import { checkRedis } from './redis-check.ts';
 
 /** What a BullMQ job carries: which row it stands for; the payload only so that Bull Board can show it. */
 export interface Ticket {
@@ -17,7 +19,10 @@ export type TicketQueue = Pick<
   'name' | 'addBulk' | 'getJob' | 'getJobState' | 'getJobCounts' | 'close' | 'on'
 >;
 export type TicketJob = Job<Ticket, string>;
-export type TicketWorker = Pick<Worker<Ticket, string>, 'name' | 'close' | 'on' | 'isRunning' | 'waitUntilReady'>;
+export type TicketWorker = Pick<
+  Worker<Ticket, string>,
+  'name' | 'close' | 'on' | 'isRunning' | 'waitUntilReady'
+>;
 
 /** The id under which BullMQ knows one dispatch of a job. */
 export const ticketId = (ticket: { id: number; dispatchNo: number }) => `j${ticket.id}-${ticket.dispatchNo}`;
@@ -28,9 +33,19 @@ export const ticketId = (ticket: { id: number; dispatchNo: number }) => `j${tick
 export interface QueueBackend {
   readonly kind: 'redis' | 'postgres';
   openQueue(name: QueueName): Queue<Ticket, string>;
-  openWorker(name: QueueName, concurrency: number, process: Processor<Ticket, string>): Worker<Ticket, string>;
+  openWorker(
+    name: QueueName,
+    concurrency: number,
+    process: Processor<Ticket, string>,
+  ): Worker<Ticket, string>;
   /** Options of every job: how long BullMQ keeps what is over. Postgres is the truth, this is for Bull Board. */
   readonly jobOptions: JobsOptions;
+  /**
+   * Asks at boot whether it can be trusted with jobs.
+   *
+   * @throws Misconfigured naming what to do
+   */
+  check(): Promise<void>;
   /** Rejects when the backend does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -56,8 +71,11 @@ const workerOptions = {
 /** Capped: BullMQ's own strategy grows to 20 s, and so long would a worker sleep after Redis is back. */
 const retryStrategy = (times: number) => Math.min(100 * 2 ** times, 2_000);
 
-/** @param url as `REDIS_URL` */
-export function redisBackend(url: string, log: Log): QueueBackend {
+/**
+ * @param url as `REDIS_URL`
+ * @param production a Redis that forgets is refused, not only warned of
+ */
+export function redisBackend(url: string, log: Log, production = false): QueueBackend {
   const consumer = { url, maxRetriesPerRequest: null, retryStrategy };
   // One connection for all that is asked and added, and it fails fast: the dispatcher rolls back and tries
   // again, a page says so, nothing hangs on an offline queue.
@@ -88,6 +106,7 @@ export function redisBackend(url: string, log: Log): QueueBackend {
       worker.on('error', quietly(log, name));
       return worker;
     },
+    check: () => checkRedis(url, production, log),
     async ping() {
       await producer.ping();
     },
@@ -118,7 +137,10 @@ export function postgresBackend(url: string, log: Log): QueueBackend {
     kind: 'postgres',
     jobOptions: { attempts: 1, removeOnComplete: { age: day }, removeOnFail: false },
     openQueue(name) {
-      const queue = new Queue(name, { connection: pool }, createPostgresBackend as never) as Queue<Ticket, string>;
+      const queue = new Queue(name, { connection: pool }, createPostgresBackend as never) as Queue<
+        Ticket,
+        string
+      >;
       queue.on('error', quietly(log, name));
       return queue;
     },
@@ -131,6 +153,22 @@ export function postgresBackend(url: string, log: Log): QueueBackend {
       );
       worker.on('error', quietly(log, name));
       return worker;
+    },
+    async check() {
+      const client = await pool.connect();
+      try {
+        await assertSchemaCompatibility(client, 'bullmq');
+      } catch (cause) {
+        // a worker on it would only spin: BullMQ asks again without a pause
+        throw new Misconfigured(
+          "BullMQ's own schema is not in this database. Run `evenfall migrate`, without REDIS_URL.",
+          {
+            cause,
+          },
+        );
+      } finally {
+        client.release();
+      }
     },
     async ping() {
       await pool.query('select 1');
@@ -158,6 +196,9 @@ function quietly(log: Log, where: string) {
     const now = performance.now();
     if (now - (lastAt.get(code) ?? -Infinity) < 10_000) return;
     lastAt.set(code, now);
-    log.warn({ queue: where, code, reason: error.message }, 'the queue backend reports an error; it tries again');
+    log.warn(
+      { queue: where, code, reason: error.message },
+      'the queue backend reports an error; it tries again',
+    );
   };
 }

@@ -21,10 +21,18 @@ export async function carry(
   try {
     ended = await runner.run({ id: job.data.id, dispatchNo: job.data.dispatchNo, kind: job.name }, signal);
   } catch (error) {
-    log.error({ jobId: job.data.id, err: error }, 'the run could not be recorded; it will be looked at again');
+    log.error(
+      { jobId: job.data.id, err: error },
+      'the run could not be recorded; it will be looked at again',
+    );
     ended = { as: 'later', inMs: troubleDelayMs, summary: 'not recorded' } as const;
   }
-  if (ended.as === 'dead') throw new UnrecoverableError(ended.summary);
+  if (ended.as === 'dead') {
+    const dead = new UnrecoverableError(ended.summary);
+    // Bull Board shows the stack, and this one would only tell where in the carrier we are
+    dead.stack = ended.summary;
+    throw dead;
+  }
   if (ended.as !== 'later') return ended.summary;
 
   await job.log(ended.summary).catch(() => {});

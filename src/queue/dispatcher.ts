@@ -90,7 +90,7 @@ export class Dispatcher {
     const queue = queues.get(name);
     if (!queue) throw new Error(`there is no queue ${name}`);
     const claimed = await database.transaction(async (tx) => {
-      const rows = await tx.claim({ queue: name, slots, after, kinds, });
+      const rows = await tx.claim({ queue: name, slots, after, kinds });
       if (rows.length === 0) return rows;
       await failpoint('dispatch.claimed');
       const tickets = rows.map((row) => ({

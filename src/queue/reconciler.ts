@@ -76,7 +76,7 @@ export class Reconciler {
     await database.statements.forgetDeadWorkers();
     await database.statements.forgetIdempotencyKeys();
     for (const [name, queue] of queues) {
-      for (let afterId = 0; ; ) {
+      for (let afterId = 0; ;) {
         const page = { queue: name, afterId, settleTime: 'PT5S', batch: pageSize };
         const rows = await database.statements.findDispatched(page);
         changed += await this.compare(queue, rows);
@@ -110,7 +110,11 @@ export class Reconciler {
   private async buryFailed(queue: TicketQueue, row: FindDispatchedRow): Promise<void> {
     const { database, runner, workerId } = this.options;
     const job = await queue.getJob(ticketId(row));
-    const [taken] = await database.statements.takeFailed({ id: row.id, dispatchNo: row.dispatchNo, workerId });
+    const [taken] = await database.statements.takeFailed({
+      id: row.id,
+      dispatchNo: row.dispatchNo,
+      workerId,
+    });
     if (!taken) return;
     const error = new Terminal(`BullMQ failed it by itself: ${job?.failedReason ?? 'no reason given'}`, {
       facts: { class: 'failed_in_queue' },

@@ -11,7 +11,12 @@ import { Misconfigured } from '../core/errors.ts';
  * @throws Misconfigured in production, naming what to set; elsewhere it is a warning
  */
 export async function checkRedis(url: string, production: boolean, log: Log): Promise<void> {
-  const redis = new Redis(url, { maxRetriesPerRequest: 0, connectTimeout: 3_000, lazyConnect: true, retryStrategy: null });
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: 0,
+    connectTimeout: 3_000,
+    lazyConnect: true,
+    retryStrategy: null,
+  });
   redis.on('error', () => {});
   let info: string;
   try {
@@ -26,8 +31,10 @@ export async function checkRedis(url: string, production: boolean, log: Log): Pr
   const problems = [];
   if (!/^aof_enabled:1/m.test(info)) problems.push('appendonly is off: set `appendonly yes`');
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
-  if (policy !== 'noeviction') problems.push(`maxmemory-policy is ${policy}: set \`maxmemory-policy noeviction\``);
+  if (policy !== 'noeviction')
+    problems.push(`maxmemory-policy is ${policy}: set \`maxmemory-policy noeviction\``);
   if (problems.length === 0) return;
-  if (production) throw new Misconfigured(`Redis may lose jobs:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  if (production)
+    throw new Misconfigured(`Redis may lose jobs:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
   for (const problem of problems) log.warn({}, `Redis may lose jobs: ${problem}`);
 }

@@ -3,7 +3,9 @@ import type { Database } from '../db/connect.ts';
 import { ticketId } from './backend.ts';
 import type { TicketQueue } from './backend.ts';
 
-export type Replayed = { readonly replayed: true; readonly jobId: number } | { readonly replayed: false; readonly reason: string };
+export type Replayed =
+  | { readonly replayed: true; readonly jobId: number }
+  | { readonly replayed: false; readonly reason: string };
 
 /**
  * Gives a dead job its attempts and its time anew. The one way to replay, whoever asks: the row decides, so
@@ -22,7 +24,10 @@ export async function replay(
     // the failed entry in Bull Board; when Redis is away it stays, and is harmless: its dispatch is not current
     const ticket = { id: jobId, dispatchNo: row.dispatchNo };
     const queue = openQueue(row.queue as QueueName);
-    await queue.getJob(ticketId(ticket)).then((job) => job?.remove()).catch(() => {});
+    await queue
+      .getJob(ticketId(ticket))
+      .then((job) => job?.remove())
+      .catch(() => {});
   }
   return { replayed: true, jobId };
 }

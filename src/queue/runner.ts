@@ -228,7 +228,8 @@ export class Runner {
     if (error instanceof Terminal) return await this.bury(id, runNo, error, job);
 
     const facts = describeFailure(error);
-    if (facts.class === 'unexpected') log.error({ jobId: id, kind: job.name, err: error }, 'unexpected failure');
+    if (facts.class === 'unexpected')
+      log.error({ jobId: id, kind: job.name, err: error }, 'unexpected failure');
     const passing = isPassingTrouble(error);
     if (passing || (error instanceof Retryable && error.waiting)) {
       const inMs = error instanceof Retryable && error.afterMs !== undefined ? error.afterMs : 1_000;
@@ -244,7 +245,13 @@ export class Runner {
     const late = (clock?.now ?? row.dbNow).getTime() + inMs > row.deadlineAt.getTime();
     if (failed >= job.retry.attempts || late) return await this.bury(id, runNo, error, job);
 
-    const retry = { id, runNo, delayMs: inMs, error: facts, publicMessage: job.publicMessages?.retrying ?? null };
+    const retry = {
+      id,
+      runNo,
+      delayMs: inMs,
+      error: facts,
+      publicMessage: job.publicMessages?.retrying ?? null,
+    };
     const [written] = await persist(() => database.statements.retry(retry), kill);
     await this.options.failpoint('retry.written');
     log.warn({ jobId: id, kind: job.name, attempt: failed, inMs, ...facts }, 'failed, will try again');

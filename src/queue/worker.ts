@@ -61,6 +61,7 @@ export interface RunningWorker {
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { database, backend, jobs, log } = options;
   await untilReady(database, jobs, log);
+  await backend.check();
   const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const kill = new AbortController();
   const drain = new AbortController();
@@ -91,7 +92,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   await dispatcher.start();
   reconciler.start();
   scheduler.start();
-  log.info({ workerId: id, backend: backend.kind, kinds: jobs.length, concurrency: options.concurrency }, 'working');
+  log.info(
+    { workerId: id, backend: backend.kind, kinds: jobs.length, concurrency: options.concurrency },
+    'working',
+  );
 
   return {
     id,
@@ -99,7 +103,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     async stop(graceMs) {
       log.info({ workerId: id }, 'stopping');
       const closing = Promise.all(workers.map((worker) => worker.close()));
-      await Promise.race([Promise.all([dispatcher.stop(), reconciler.stop(), scheduler.stop()]), sleep(2_000)]);
+      await Promise.race([
+        Promise.all([dispatcher.stop(), reconciler.stop(), scheduler.stop()]),
+        sleep(2_000),
+      ]);
       const ended = await Promise.race([runner.idle().then(() => true), sleep(graceMs, false)]);
       if (!ended) {
         drain.abort(shutdownReason);
@@ -121,7 +128,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
  *
  * @throws Misconfigured naming what is missing
  */
-export async function untilReady(database: Database, jobs: readonly AnyJob[], log: Log): Promise<void> {
+async function untilReady(database: Database, jobs: readonly AnyJob[], log: Log): Promise<void> {
   for (;;) {
     try {
       const known = new Map(
@@ -130,10 +137,14 @@ export async function untilReady(database: Database, jobs: readonly AnyJob[], lo
       const unknown = jobs.filter((job) => (known.get(job.name) ?? 0) < (job.payloadVersion ?? 1));
       if (unknown.length === 0) return;
       const names = unknown.map((job) => job.name).join(', ');
-      throw new Misconfigured(`the database does not know these kinds yet: ${names}. Run \`evenfall migrate\`.`);
+      throw new Misconfigured(
+        `the database does not know these kinds yet: ${names}. Run \`evenfall migrate\`.`,
+      );
     } catch (error) {
       if (error instanceof Error && 'code' in error && (error.code === '42P01' || error.code === '3F000')) {
-        throw new Misconfigured('the database has no Evenfall schema. Run `evenfall migrate`.', { cause: error });
+        throw new Misconfigured('the database has no Evenfall schema. Run `evenfall migrate`.', {
+          cause: error,
+        });
       }
       if (!isPassingTrouble(error)) throw error;
       log.warn({ code: (error as Error & { code: string }).code }, 'Postgres does not answer; trying again');

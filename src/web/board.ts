@@ -109,8 +109,7 @@ export function openBoard(options: BoardOptions): Board {
 
   const serverAdapter = new HonoAdapter(serveStatic).setBasePath(basePath);
   createBullBoard({
-    // its own dependency on an older patch of the same package gives it nominally other types
-    serverAdapter: serverAdapter as unknown as Parameters<typeof createBullBoard>[0]['serverAdapter'],
+    serverAdapter,
     queues: queues.map((queue) => new BullMQAdapter(queue, { description: about[queue.name as QueueName] })),
     options: {
       uiConfig: {

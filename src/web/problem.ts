@@ -61,7 +61,7 @@ function ofSqlState(sqlState: string, error: Error): Problem | undefined {
     case 'EF422':
       // the function's own sentence: names of fields and rules, never values
       return new Problem(422, 'wrong_payload', error.message.replace(/^evenfall: /, ''), {
-        field: 'column_name' in error ? String(error.column_name) : undefined,
+        field: 'column' in error && error.column !== undefined ? String(error.column) : undefined,
       });
     case 'EF409':
       return new Problem(

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, inject, test } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
 import { Misconfigured } from '../../src/core/errors.ts';
 import { count, payload } from '../../src/core/payload.ts';
-import { openPool } from '../../src/db/connect.ts';
+import { openPool } from '../support/sql.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import type { MigrateOptions } from '../../src/db/migrate.ts';
 import { packageRoot } from '../../src/package-root.ts';

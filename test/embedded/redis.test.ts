@@ -21,8 +21,7 @@ describe.runIf(hasRedis)('Redis', () => {
   test('is private: loopback, password, append-only, noeviction', async () => {
     const { url, port } = await startedRedis();
     const redis = new Redis(url);
-    const setting = async (name: string): Promise<unknown> =>
-      ((await redis.config('GET', name)))[1];
+    const setting = async (name: string): Promise<unknown> => (await redis.config('GET', name))[1];
     expect(await setting('bind')).toBe('127.0.0.1');
     expect(await setting('appendonly')).toBe('yes');
     expect(await setting('appendfsync')).toBe('everysec');

@@ -42,7 +42,9 @@ const against: [string, string][] = [
 ];
 
 test.for(against)('%s may not import %s', ([file, target]) => {
-  expect(lint(file, `import { x } from '${target}';\nexport const y = x;\n`)).toContain('no-restricted-imports');
+  expect(lint(file, `import { x } from '${target}';\nexport const y = x;\n`)).toContain(
+    'no-restricted-imports',
+  );
 });
 
 test.for([
@@ -52,7 +54,9 @@ test.for([
   ['src/web/x.ts', '../queue/backend.ts'],
   ['emails/components/x.tsx', '@react-email/components'],
 ])('%s may import %s', ([file, target]) => {
-  expect(lint(file ?? '', `import { x } from '${target}';\nexport const y = x;\n`)).not.toContain('no-restricted-imports');
+  expect(lint(file ?? '', `import { x } from '${target}';\nexport const y = x;\n`)).not.toContain(
+    'no-restricted-imports',
+  );
 });
 
 test('only src/config.ts reads the environment', () => {

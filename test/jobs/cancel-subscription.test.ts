@@ -33,11 +33,23 @@ const customer = () => standIn.seed.customer({ ...person, address: { line1: stre
 const subscribe = (customerId: string, more: Partial<SubscriptionSeed> = {}) =>
   standIn.seed.subscription({ customer: customerId, ...more }).id;
 
-type Asked = { teamId?: string; customerId?: string; subscriptionId?: string; when?: 'now' | 'at_period_end' };
+type Asked = {
+  teamId?: string;
+  customerId?: string;
+  subscriptionId?: string;
+  when?: 'now' | 'at_period_end';
+};
 
 async function ask({ when = 'now', ...whom }: Asked): Promise<number> {
   const payload = { ...whom, when };
-  const wanted = { kind: cancelSubscription.name, payload, key: null, runAt: null, teamId: null, priority: 0 };
+  const wanted = {
+    kind: cancelSubscription.name,
+    payload,
+    key: null,
+    runAt: null,
+    teamId: null,
+    priority: 0,
+  };
   const [row] = await statements.enqueue(wanted);
   return row!.id;
 }
@@ -98,8 +110,8 @@ async function cancelAtStripe(id: string): Promise<void> {
 describe('what is cancelled', () => {
   test('[P4] every live subscription of a customer, whatever its status; what is over is left alone', async () => {
     const cus = customer();
-    const live = (['active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete'] as const).map((status) =>
-      subscribe(cus, { status }),
+    const live = (['active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete'] as const).map(
+      (status) => subscribe(cus, { status }),
     );
     const over = (['canceled', 'incomplete_expired'] as const).map((status) => subscribe(cus, { status }));
     const other = subscribe(customer());
@@ -150,7 +162,10 @@ describe('what is cancelled', () => {
   test('[P4] a team that the app does not know: dead, not skipped', async () => {
     const id = await ask({ teamId: '987654321' });
     await runAll();
-    expect(await job(id)).toMatchObject({ state: 'dead', lastError: { class: 'not_found', subject: 'team:987654321' } });
+    expect(await job(id)).toMatchObject({
+      state: 'dead',
+      lastError: { class: 'not_found', subject: 'team:987654321' },
+    });
   });
 
   test('[P4] a customer that Stripe does not know: dead; one that was deleted has nothing left', async () => {
@@ -185,7 +200,10 @@ describe('what is cancelled', () => {
   test('[P4] one subscription that Stripe does not know: dead', async () => {
     const id = await ask({ subscriptionId: 'sub_unknown' });
     await runAll();
-    expect(await job(id)).toMatchObject({ state: 'dead', lastError: { class: 'not_found', subject: 'sub_unknown' } });
+    expect(await job(id)).toMatchObject({
+      state: 'dead',
+      lastError: { class: 'not_found', subject: 'sub_unknown' },
+    });
   });
 
   test('[P2] asked for twice, once after the other: the second finds nothing to do', async () => {
@@ -202,7 +220,11 @@ describe('what is cancelled', () => {
   test('[P2] by team, by customer and by id at the same time: one cancellation, one line of history', async () => {
     const cus = customer();
     const sub = subscribe(cus);
-    const ids = [await ask({ teamId: await team(cus) }), await ask({ customerId: cus }), await ask({ subscriptionId: sub })];
+    const ids = [
+      await ask({ teamId: await team(cus) }),
+      await ask({ customerId: cus }),
+      await ask({ subscriptionId: sub }),
+    ];
     await runAll();
     for (const id of ids) expect(await job(id)).toMatchObject({ state: 'done', attempts: 0 });
     expect([cancels(sub), (await history(sub)).length]).toEqual([1, 1]);
@@ -217,7 +239,10 @@ describe('at period end', () => {
     expect(await outcome(id)).toMatchObject({ state: 'done', detail: { cancelled: [sub] } });
     expect([cancels(sub), endsSet(sub)]).toEqual([0, 1]);
     expect(await history(sub)).toMatchObject([
-      { what: 'subscription.cancelled-at-period-end', detail: { status: 'active', cancelAt: expect.any(String) } },
+      {
+        what: 'subscription.cancelled-at-period-end',
+        detail: { status: 'active', cancelAt: expect.any(String) },
+      },
     ]);
   });
 
@@ -262,7 +287,11 @@ describe('at period end', () => {
     const sub = subscribe(customer(), { schedule: 'sub_sched_1' });
     const id = await ask({ subscriptionId: sub, when: 'at_period_end' });
     await runAll();
-    expect(await job(id)).toMatchObject({ state: 'dead', attempts: 1, lastError: { class: 'stripe_refused', httpStatus: 400 } });
+    expect(await job(id)).toMatchObject({
+      state: 'dead',
+      attempts: 1,
+      lastError: { class: 'stripe_refused', httpStatus: 400 },
+    });
   });
 });
 
@@ -284,8 +313,19 @@ describe('what others do meanwhile', () => {
   test('[P4] 404 to the cancel and 404 to the asking: dead, and the key is free again', async () => {
     const cus = customer();
     const sub = subscribe(cus);
-    const missing = { type: 'invalid_request_error', code: 'resource_missing', param: 'id', message: 'No such thing' };
-    standIn.faults.add({ kind: 'refused', status: 404, error: missing, match: { subscription: sub }, times: 'forever' });
+    const missing = {
+      type: 'invalid_request_error',
+      code: 'resource_missing',
+      param: 'id',
+      message: 'No such thing',
+    };
+    standIn.faults.add({
+      kind: 'refused',
+      status: 404,
+      error: missing,
+      match: { subscription: sub },
+      times: 'forever',
+    });
     const id = await ask({ customerId: cus });
     await runAll();
     expect(await job(id)).toMatchObject({ state: 'dead', lastError: { class: 'not_found', subject: sub } });
@@ -375,7 +415,11 @@ for (const act of [false, true]) {
   const acted = act ? 'after it acted' : 'before it acted';
   for (const shouldRetry of [undefined, 'true', 'false'] as const) {
     const retry = shouldRetry === undefined ? {} : { shouldRetry };
-    faults[`a 500 with should-retry ${shouldRetry ?? 'left out'}, ${acted}`] = { kind: 'server-error', act, ...retry };
+    faults[`a 500 with should-retry ${shouldRetry ?? 'left out'}, ${acted}`] = {
+      kind: 'server-error',
+      act,
+      ...retry,
+    };
   }
   faults[`503 {} ${acted}`] = { kind: 'unavailable-empty', act };
   faults[`a gateway's page ${acted}`] = { kind: 'bad-gateway-html', act };
@@ -390,7 +434,11 @@ describe.each(['now', 'at_period_end'] as const)('[P1] [P2] [P4] faults on the w
     for (const [name, fault] of Object.entries(faults)) {
       const cus = customer();
       const sub = subscribe(cus);
-      standIn.faults.add({ times: 2, ...fault, match: { subscription: sub, method: when === 'now' ? 'DELETE' : 'POST' } });
+      standIn.faults.add({
+        times: 2,
+        ...fault,
+        match: { subscription: sub, method: when === 'now' ? 'DELETE' : 'POST' },
+      });
       targets.set(name, { sub, id: await ask({ customerId: cus, when }) });
     }
     await runAll();
@@ -412,7 +460,9 @@ test('[P4] while it is being retried, the person who asked can read that we are 
   const sub = subscribe(customer());
   standIn.faults.add({ kind: 'server-error', match: { subscription: sub }, times: 2 });
   const id = await ask({ subscriptionId: sub });
-  await (await runOnce()).running;
+  await (
+    await runOnce()
+  ).running;
   expect(await job(id)).toMatchObject({
     state: 'dispatched',
     attempts: 1,
@@ -426,41 +476,51 @@ test('[P4] while it is being retried, the person who asked can read that we are 
 describe('[P4] refusals for good', () => {
   const says = `${person.name} of ${street} (${person.email}) is not allowed`;
   test.each([
-    [400, 'stripe_refused', { type: 'invalid_request_error', code: 'parameter_invalid_empty', param: 'items[0][price]' }],
+    [
+      400,
+      'stripe_refused',
+      { type: 'invalid_request_error', code: 'parameter_invalid_empty', param: 'items[0][price]' },
+    ],
     [401, 'stripe_auth', { type: 'invalid_request_error', code: 'api_key_expired' }],
     [403, 'stripe_auth', { type: 'invalid_request_error', code: 'more_permissions_required' }],
     [402, 'stripe_card', { type: 'card_error', code: 'card_declined', param: 'payment_method' }],
-  ] as const)('%i: dead at once, and the letter has all that Stripe said in codes', async (status, failure, error) => {
-    const cus = customer();
-    const sub = subscribe(cus);
-    const match = { subscription: sub, method: 'DELETE' } as const;
-    standIn.faults.add({ kind: 'refused', status, error: { ...error, message: says }, match });
-    const id = await ask({ customerId: cus });
-    await runAll();
-    expect(await job(id)).toMatchObject({
-      state: 'dead',
-      attempts: 1,
-      publicMessage: 'We hit a problem cancelling your subscription, please contact support.',
-    });
-    const letters = await sql`select class, code, error, attempts from evenfall.dead_letter where job_id = ${id}`;
-    const refused = standIn.requests.find((request) => request.method === 'DELETE' && request.path.endsWith(sub));
-    expect(letters).toMatchObject([
-      {
-        class: failure,
-        code: error.code,
+  ] as const)(
+    '%i: dead at once, and the letter has all that Stripe said in codes',
+    async (status, failure, error) => {
+      const cus = customer();
+      const sub = subscribe(cus);
+      const match = { subscription: sub, method: 'DELETE' } as const;
+      standIn.faults.add({ kind: 'refused', status, error: { ...error, message: says }, match });
+      const id = await ask({ customerId: cus });
+      await runAll();
+      expect(await job(id)).toMatchObject({
+        state: 'dead',
         attempts: 1,
-        error: { ...error, class: failure, httpStatus: status, requestId: refused!.id, subject: sub },
-      },
-    ]);
-    expect((letters[0]!['error'] as { url: string }).url).toContain(refused!.id);
-    expect([cancels(sub), (await history(sub)).length]).toEqual([0, 0]);
+        publicMessage: 'We hit a problem cancelling your subscription, please contact support.',
+      });
+      const letters =
+        await sql`select class, code, error, attempts from evenfall.dead_letter where job_id = ${id}`;
+      const refused = standIn.requests.find(
+        (request) => request.method === 'DELETE' && request.path.endsWith(sub),
+      );
+      expect(letters).toMatchObject([
+        {
+          class: failure,
+          code: error.code,
+          attempts: 1,
+          error: { ...error, class: failure, httpStatus: status, requestId: refused!.id, subject: sub },
+        },
+      ]);
+      expect((letters[0]!['error'] as { url: string }).url).toContain(refused!.id);
+      expect([cancels(sub), (await history(sub)).length]).toEqual([0, 0]);
 
-    // mended and replayed
-    await statements.replay({ id, resolution: 'replayed by test' });
-    await runAll();
-    expect(await job(id)).toMatchObject({ state: 'done' });
-    expect([cancels(sub), (await history(sub)).length]).toEqual([1, 1]);
-  });
+      // mended and replayed
+      await statements.replay({ id, resolution: 'replayed by test' });
+      await runAll();
+      expect(await job(id)).toMatchObject({ state: 'done' });
+      expect([cancels(sub), (await history(sub)).length]).toEqual([1, 1]);
+    },
+  );
 });
 
 test('[P7] after all of the above nothing personal is in any table of ours', async () => {

@@ -8,19 +8,11 @@ import { startStripeStandIn } from '../../src/stand-ins/stripe/index.ts';
 import type { FaultScript } from '../../src/stand-ins/stripe/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
-import {
-  asBackfilled,
-  build,
-  evenfall,
-  ownPostgres,
-  ownRedisServer,
-  within,
-  workerEnv,
-} from '../support/processes.ts';
+import { build, evenfall, ownPostgres, ownRedisServer, within, workerEnv } from '../support/processes.ts';
 import type { Built, Running } from '../support/processes.ts';
 
 /** From the kill or the loss to the end of everything; what BullMQ lost waits for the reconciler's minute. */
-const patience = { timeout: 30_000, interval: 50 };
+const patience = { timeout: 100_000, interval: 50 };
 const testTimeout = 150_000;
 /** A host kills 25 to 30 seconds after its SIGTERM. */
 const hostPatienceMs = 25_000;
@@ -37,7 +29,6 @@ afterAll(() => built?.remove());
 const redisServer = await which('redis-server', process.env['PATH']);
 const databases: TestDatabase[] = [];
 for (let count = 0; count < 5; count++) databases.push(await createTestDatabase());
-for (const { sql } of databases) await asBackfilled(sql);
 
 interface Where {
   readonly databaseUrl: string;
@@ -92,22 +83,6 @@ function play(expect: ExpectStatic, { databaseUrl, redisUrl, sql }: Where) {
       expect(await sql`select from evenfall.dead_letter`).toEqual([]);
     },
     async [Symbol.asyncDispose]() {
-      const { writeFileSync } = await import('node:fs');
-      const rows =
-        await sql`select id, state, run_no, attempts, crashes, dispatch_no, worker_id, started_at, dispatched_at, run_at, last_error, clock_timestamp() from evenfall.job where state <> 'done'`.catch(
-          (e) => [e],
-        );
-      const act =
-        await sql`select pid, application_name, state, wait_event_type, wait_event, left(query, 100) as q, xact_start from pg_stat_activity where application_name like 'evenfall%'`.catch(
-          (e) => [e],
-        );
-      writeFileSync(
-        '/tmp/ev/out-' + workers.map((w) => w.pid).join('-') + '.log',
-        workers.map((worker) => worker.output()).join('\n=====\n') +
-          JSON.stringify(rows, null, 1) +
-          '\n' +
-          act.map((a) => JSON.stringify(a)).join('\n'),
-      );
       await Promise.all(workers.map((worker) => worker.end()));
     },
   };
@@ -331,8 +306,6 @@ describe('a worker that cannot start', () => {
       QUEUE_BACKEND: secret,
       STRIPE_SECRET_KEY: `pk_live_${secret}`,
       STRIPE_API_BASE: `ftp://${secret}`,
-      STRIPE_WEBHOOK_SECRET: `whsec ${secret}`,
-      SECRET_KEY: 'hunter2',
       SMTP_URL: `http://me:${secret}@mail`,
       ALERT_EMAIL: secret,
       ALERT_WEBHOOK_URL: `ftp://x/${secret}`,
@@ -354,7 +327,7 @@ describe('a worker that cannot start', () => {
   test('says what is missing; exit 2', async () => {
     const { code, output } = await refused({ SMTP_URL: 'smtp://me:hunter2@mail', QUEUE_BACKEND: 'redis' });
     expectAlone(code).toBe(2);
-    for (const name of ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'SECRET_KEY', 'REDIS_URL', 'MAIL_FROM']) {
+    for (const name of ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'REDIS_URL', 'MAIL_FROM']) {
       expectAlone(output).toMatch(new RegExp(`^ {2}${name}: is missing`, 'm'));
     }
     expectAlone(output).not.toContain('hunter2');

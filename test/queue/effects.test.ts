@@ -182,7 +182,11 @@ describe('a claim', () => {
     await enqueue(1);
     await enqueue(2);
     performs();
-    await Promise.all([createRunner(database, jobs), createRunner(database, jobs)].map(async (made) => (await made).runNext()));
+    await Promise.all(
+      [createRunner(database, jobs), createRunner(database, jobs)].map(async (made) =>
+        (await made).runNext(),
+      ),
+    );
     await runNext();
     expect([world.acted, await facts()]).toEqual([1, 1]);
     expect(performed.map((one) => one.happened).toSorted()).toEqual(['before', 'now']);
@@ -191,7 +195,8 @@ describe('a claim', () => {
   test('[P2] a claim that waited for its own row does not take over what another claimed meanwhile', async () => {
     const [first, second] = [await enqueue(1), await enqueue(2)];
     await sql`update evenfall.job set state = 'running', run_no = 1, worker_id = 'w', due = false where id = ${second}`;
-    const claim = (jobId: number) => statements.claimEffect({ jobId, runNo: 1, key, kind: 'test.act', about });
+    const claim = (jobId: number) =>
+      statements.claimEffect({ jobId, runNo: 1, key, kind: 'test.act', about });
     let waiting: ReturnType<typeof claim> | undefined;
     await sql.begin(async (app) => {
       // the app asks for the second job again and is slow to commit
@@ -527,7 +532,14 @@ describe('a Postgres that is away for a moment', () => {
     own = await ownPostgres([kind]);
     const away = connectDatabase(own.url, { max: 3, name: 'test' });
     try {
-      const wanted = { kind: kind.name, payload: { n: 1 }, key: null, runAt: null, teamId: null, priority: 0 };
+      const wanted = {
+        kind: kind.name,
+        payload: { n: 1 },
+        key: null,
+        runAt: null,
+        teamId: null,
+        priority: 0,
+      };
       await away.statements.enqueue(wanted);
       const { runNext: next } = await createRunner(away, jobs);
       performs({
@@ -569,5 +581,7 @@ describe('a Postgres that is away for a moment', () => {
 async function untilBlocked(): Promise<void> {
   const blocked = () => sql`
     select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  await expect.poll(async () => (await blocked()).length, { timeout: 10_000, interval: 10 }).toBeGreaterThan(0);
+  await expect
+    .poll(async () => (await blocked()).length, { timeout: 10_000, interval: 10 })
+    .toBeGreaterThan(0);
 }

@@ -3,6 +3,7 @@ import { allJobs } from '../../jobs/index.ts';
 import { Retryable, Terminal } from '../../src/core/errors.ts';
 import { done, skipped, snoozed } from '../../src/core/outcome.ts';
 import { lease } from '../../src/queue/heartbeat.ts';
+import { shutdownReason } from '../../src/queue/runner.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { testKind } from '../support/kinds.ts';
 import { claimOne, createRunner, forgetHeartbeat } from '../support/machine.ts';
@@ -19,7 +20,14 @@ beforeEach(async () => {
 
 async function enqueue(n = 1, options: { runAt?: Date; teamId?: string; priority?: number } = {}) {
   const { runAt = null, teamId = null, priority = 0 } = options;
-  const [row] = await statements.enqueue({ kind: kind.name, payload: { n }, key: null, runAt, teamId, priority });
+  const [row] = await statements.enqueue({
+    kind: kind.name,
+    payload: { n },
+    key: null,
+    runAt,
+    teamId,
+    priority,
+  });
   return row!.id;
 }
 
@@ -124,7 +132,9 @@ describe('start', () => {
       expect(await job(id)).toMatchObject({ state: 'running', runNo: 1, workerId, attempts: 0 });
       return done();
     });
-    expect(await runner.run({ ...row!, kind: kind.name }, new AbortController().signal)).toMatchObject({ as: 'finished' });
+    expect(await runner.run({ ...row!, kind: kind.name }, new AbortController().signal)).toMatchObject({
+      as: 'finished',
+    });
   });
 
   test('[P2] gone: the same dispatch delivered twice runs once, a dispatch that is not current never', async () => {
@@ -157,7 +167,10 @@ describe('start', () => {
     const signal = new AbortController().signal;
     const running = first.runner.run(ticket, signal);
     await inside.promise;
-    expect(await second.runner.run(ticket, signal)).toMatchObject({ as: 'later', summary: 'another worker holds it' });
+    expect(await second.runner.run(ticket, signal)).toMatchObject({
+      as: 'later',
+      summary: 'another worker holds it',
+    });
     leave.resolve();
     expect(await running).toMatchObject({ as: 'finished' });
   });
@@ -218,14 +231,26 @@ describe('outcomes', () => {
     runs(() =>
       Promise.resolve(
         done({ count: 3 }, async (tx) => {
-          await tx.recordHistory({ at: new Date(), what: 'x', teamId: null, subject: 's', detail: {}, jobId: first, source: 't' });
+          await tx.recordHistory({
+            at: new Date(),
+            what: 'x',
+            teamId: null,
+            subject: 's',
+            detail: {},
+            jobId: first,
+            source: 't',
+          });
         }),
       ),
     );
     await runNext();
     runs(() => Promise.resolve(skipped('nothing to do')));
     await runNext();
-    expect(await job(first)).toMatchObject({ state: 'done', outcome: { detail: { count: 3 } }, workerId: null });
+    expect(await job(first)).toMatchObject({
+      state: 'done',
+      outcome: { detail: { count: 3 } },
+      workerId: null,
+    });
     expect(await job(second)).toMatchObject({ state: 'skipped', outcome: { reason: 'nothing to do' } });
     expect(await sql`select from evenfall.history`).toHaveLength(1);
   });
@@ -284,7 +309,10 @@ describe('outcomes', () => {
     const { runNext } = await createRunner(database, jobs);
     runs(() => Promise.reject(new Terminal('never', { facts: { class: 'refused', code: 'c' } })));
     expect(await runNext()).toEqual({ as: 'dead', summary: 'never' });
-    expect(await job(id)).toMatchObject({ state: 'dead', publicMessage: 'We hit a problem, please contact support.' });
+    expect(await job(id)).toMatchObject({
+      state: 'dead',
+      publicMessage: 'We hit a problem, please contact support.',
+    });
     const [letter] = await sql`select * from evenfall.dead_letter`;
     expect(letter).toMatchObject({ jobId: id, class: 'refused', code: 'c', attempts: 1, alertedAt: null });
     const alerts = await sql`select kind, payload from evenfall.job where kind = 'alert-dead-letter'`;
@@ -309,7 +337,9 @@ describe('outcomes', () => {
     await sql`update evenfall.job set payload = '{"n": "x"}' where id = ${id}`;
     const { runNext } = await createRunner(database, jobs);
     expect(await runNext()).toMatchObject({ as: 'dead' });
-    expect(await sql`select class, code from evenfall.dead_letter`).toEqual([{ class: 'bad_payload', code: 'n' }]);
+    expect(await sql`select class, code from evenfall.dead_letter`).toEqual([
+      { class: 'bad_payload', code: 'n' },
+    ]);
   });
 
   test('[P7] an unexpected error is retried, and what is stored of it holds no message of its own', async () => {
@@ -376,6 +406,29 @@ describe('asked for again while it runs', () => {
   });
 });
 
+test.for(['rescue', 'giveBack'] as const)(
+  'withdrawn while it runs: %s does not run it again',
+  async (way) => {
+    const id = await enqueue();
+    const { runner, workerId } = await createRunner(database, jobs);
+    const [row] = await claimOne(database, jobs);
+    const drain = new AbortController();
+    runs(async (ctx) => {
+      await statements.cancelJob({ kind: kind.name, key: 'n=1' });
+      if (way === 'rescue') {
+        await forgetHeartbeat(database, workerId);
+        await statements.rescue({ lease });
+      } else {
+        drain.abort(shutdownReason);
+      }
+      ctx.signal.throwIfAborted();
+      return done();
+    });
+    await runner.run({ ...row!, kind: kind.name }, drain.signal);
+    expect(await job(id)).toMatchObject({ state: 'cancelled', due: false, finishedAt: expect.any(Date) });
+  },
+);
+
 describe('crashes and fences', () => {
   test('[P6] rescue: a dead worker’s job is queued again, one crash counted, no attempt used', async () => {
     const id = await enqueue();
@@ -418,7 +471,11 @@ describe('crashes and fences', () => {
     const dead = await createRunner(database, jobs);
     const [row] = await claimOne(database, jobs);
     await statements.start({
-      id, dispatchNo: row!.dispatchNo, workerId: dead.workerId, lease, payloadVersion: 1,
+      id,
+      dispatchNo: row!.dispatchNo,
+      workerId: dead.workerId,
+      lease,
+      payloadVersion: 1,
     });
     await forgetHeartbeat(database, dead.workerId);
     const { runner } = await createRunner(database, jobs);
@@ -431,12 +488,18 @@ describe('crashes and fences', () => {
     const { runner, workerId } = await createRunner(database, jobs);
     const [row] = await claimOne(database, jobs);
     await statements.start({
-      id, dispatchNo: row!.dispatchNo, workerId: 'gone', lease, payloadVersion: 1,
+      id,
+      dispatchNo: row!.dispatchNo,
+      workerId: 'gone',
+      lease,
+      payloadVersion: 1,
     });
     await sql`update evenfall.job set crashes = 3`;
     expect(await statements.rescue({ lease })).toEqual([]);
     expect(await statements.findPoison({ lease })).toMatchObject([{ id, crashes: 3 }]);
-    expect(await runner.run({ ...row!, kind: kind.name }, new AbortController().signal)).toMatchObject({ as: 'dead' });
+    expect(await runner.run({ ...row!, kind: kind.name }, new AbortController().signal)).toMatchObject({
+      as: 'dead',
+    });
     expect(await sql`select class from evenfall.dead_letter`).toEqual([{ class: 'poison' }]);
     expect(workerId).toBeTruthy();
   });
@@ -445,7 +508,6 @@ describe('crashes and fences', () => {
     const id = await enqueue();
     const { runner } = await createRunner(database, jobs);
     const [row] = await claimOne(database, jobs);
-    const { shutdownReason } = await import('../../src/queue/runner.ts');
     const drain = new AbortController();
     runs(async (ctx) => {
       drain.abort(shutdownReason);
@@ -453,7 +515,13 @@ describe('crashes and fences', () => {
       return done();
     });
     expect(await runner.run({ ...row!, kind: kind.name }, drain.signal)).toMatchObject({ as: 'nothing' });
-    expect(await job(id)).toMatchObject({ state: 'queued', due: true, attempts: 0, crashes: 0, workerId: null });
+    expect(await job(id)).toMatchObject({
+      state: 'queued',
+      due: true,
+      attempts: 0,
+      crashes: 0,
+      workerId: null,
+    });
   });
 
   test('[P1] requeueLost: dispatched → queued with its own run_at; a dispatch that is no longer current is left alone', async () => {
@@ -473,7 +541,9 @@ describe('crashes and fences', () => {
     expect(await statements.findDispatched({ ...page, settleTime: 'PT0S' })).toMatchObject([{ id }]);
     const taken = await statements.takeFailed({ id, dispatchNo: row!.dispatchNo, workerId: 'reconciler' });
     expect(taken).toEqual([{ runNo: 1 }]);
-    expect(await statements.takeFailed({ id, dispatchNo: row!.dispatchNo, workerId: 'reconciler' })).toEqual([]);
+    expect(await statements.takeFailed({ id, dispatchNo: row!.dispatchNo, workerId: 'reconciler' })).toEqual(
+      [],
+    );
   });
 });
 
@@ -490,7 +560,9 @@ describe('replay', () => {
     const id = await deadJob();
     expect(await statements.replay({ id, resolution: 'replayed by test' })).toMatchObject([{ id }]);
     expect(await job(id)).toMatchObject({ state: 'queued', due: true, attempts: 0, finishedAt: null });
-    expect(await sql`select resolution from evenfall.dead_letter`).toEqual([{ resolution: 'replayed by test' }]);
+    expect(await sql`select resolution from evenfall.dead_letter`).toEqual([
+      { resolution: 'replayed by test' },
+    ]);
   });
 
   test('[P2] twice at once replays once; not when a newer job holds the key', async () => {

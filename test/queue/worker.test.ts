@@ -80,7 +80,9 @@ for (const backend of ['redis', 'postgres'] as const) {
     test('a snooze comes back at its time and uses no attempt', async () => {
       await start();
       let runNo = 0;
-      runs((ctx) => Promise.resolve(++runNo < 3 ? snoozed(new Date(ctx.now.getTime() + 30), 'not yet') : done()));
+      runs((ctx) =>
+        Promise.resolve(++runNo < 3 ? snoozed(new Date(ctx.now.getTime() + 30), 'not yet') : done()),
+      );
       const id = await enqueue();
       await expect.poll(() => state(id), patience).toBe('done');
       expect(await job(id)).toMatchObject({ attempts: 0, runNo: 3 });
@@ -94,7 +96,8 @@ for (const backend of ['redis', 'postgres'] as const) {
       const queue = lookAt(worker.backend, 'lifecycle');
       await expect.poll(async () => queue.getJobState(await ticket(id)), patience).toBe('failed');
       expect((await queue.getJob(await ticket(id)))?.failedReason).toBe('refused for good');
-      const alerted = () => sql`select from evenfall.dead_letter where job_id = ${id} and alerted_at is not null`;
+      const alerted = () =>
+        sql`select from evenfall.dead_letter where job_id = ${id} and alerted_at is not null`;
       await expect.poll(async () => (await alerted()).length, patience).toBe(1);
       runs(() => Promise.resolve(done()));
     });

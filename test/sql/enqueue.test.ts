@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { defineJob } from '../../src/core/job.ts';
 import { done } from '../../src/core/outcome.ts';
 import { choice, count, payload, stripeId, teamId, userId } from '../../src/core/payload.ts';
-import { bindStatements } from '../../src/db/connect.ts';
+import { bindStatements } from '../support/sql.ts';
 import { lease } from '../../src/queue/heartbeat.ts';
 import { createTestDatabase } from '../support/database.ts';
 

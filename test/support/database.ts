@@ -5,11 +5,12 @@ import postgres from 'postgres';
 import { afterAll, inject } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
 import type { AnyJob } from '../../src/core/job.ts';
-import { connectDatabase, openPool } from '../../src/db/connect.ts';
+import { connectDatabase } from '../../src/db/connect.ts';
 import type { Database } from '../../src/db/connect.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { migratePostgresBackend } from '../../src/queue/backend.ts';
+import { openPool } from './sql.ts';
 
 export interface TestDatabase {
   readonly url: string;

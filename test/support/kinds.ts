@@ -1,5 +1,4 @@
 import { defineJob } from '../../src/core/job.ts';
-import type { JobDefinition } from '../../src/core/job.ts';
 import type { Context } from '../../src/core/context.ts';
 import { done } from '../../src/core/outcome.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -11,10 +10,6 @@ export type TestPayload = { n: number };
 type Run = (context: Context, payload: TestPayload) => Promise<Outcome>;
 
 /** A kind for tests, whose `run` each test sets. */
-export interface TestKind extends JobDefinition<'test-kind', TestPayload> {
-  run: Run;
-}
-
 export function testKind(
   options: Partial<RetryPolicy> & { payloadVersion?: number; timeoutMs?: number } = {},
 ) {

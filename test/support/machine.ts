@@ -1,5 +1,4 @@
 import type { AlertPort, DeadLetterAlert } from '../../src/core/alert.ts';
-import type { AtFailpoint, Failpoint } from '../../src/core/failpoints.ts';
 import { noFailpoints } from '../../src/core/failpoints.ts';
 import { keyedHash } from '../../src/core/hash.ts';
 import type { AnyJob } from '../../src/core/job.ts';
@@ -29,15 +28,6 @@ export const noMail: MailPort = {
 export function recordingAlerts(): AlertPort & { sent: DeadLetterAlert[] } {
   const sent: DeadLetterAlert[] = [];
   return { sent, deadLetter: (alert) => Promise.resolve((sent.push(alert), ['test'])) };
-}
-
-/** Stands for a process that dies at a point: nothing after it happens. */
-export class Killed extends Error {
-  override readonly name = 'Killed';
-}
-
-export function dieAt(point: Failpoint): AtFailpoint {
-  return (reached) => (reached === point ? Promise.reject(new Killed(point)) : Promise.resolve());
 }
 
 /** A runner without BullMQ: what a worker does with one job, under the test's hand. */

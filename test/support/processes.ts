@@ -9,13 +9,14 @@ import { promisify } from 'node:util';
 import type postgres from 'postgres';
 import { allJobs } from '../../jobs/index.ts';
 import type { AnyJob } from '../../src/core/job.ts';
-import { openPool } from '../../src/db/connect.ts';
+
 import { migrate } from '../../src/db/migrate.ts';
 import type { EmbeddedServer } from '../../src/embedded/lifecycle.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { startRedis } from '../../src/embedded/redis.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { migratePostgresBackend } from '../../src/queue/backend.ts';
+import { openPool } from './sql.ts';
 
 /** The program, compiled as `npm run build` does it. */
 export interface Built {

@@ -1,4 +1,4 @@
-import { describe, inject, type TestContext } from 'vitest';
+import { describe, inject } from 'vitest';
 
 /** Where the services of this test run come from: named by the environment, Testcontainers, or our own. */
 export type ServiceKind = 'given' | 'containers' | 'embedded';
@@ -14,11 +14,6 @@ declare module 'vitest' {
 }
 
 const withoutRedis = 'no Redis for the tests: set TEST_REDIS_URL or install redis-server';
-
-/** The URL of the tests' Redis; a test on a machine without one is skipped and says why. */
-export function requireRedis(context: Pick<TestContext, 'skip'>): string {
-  return inject('redisUrl') ?? context.skip(withoutRedis);
-}
 
 /** A `describe` whose tests need Redis; on a machine without one they are skipped and say why. */
 export function describeWithRedis(name: string, define: (redisUrl: string) => void): void {

@@ -35,7 +35,11 @@ export async function deadReplayCommand(id: string, options: Printed) {
     const backend = buildBackend(config, log);
     try {
       const who = `${userInfo().username}, by the command line`;
-      const result = await replay({ database, openQueue: (name) => backend.openQueue(name) }, letter.jobId, who);
+      const result = await replay(
+        { database, openQueue: (name) => backend.openQueue(name) },
+        letter.jobId,
+        who,
+      );
       if (options.json) print(JSON.stringify(result));
       else print(result.replayed ? `job ${result.jobId} runs again` : `not replayed: ${result.reason}`);
       return exitCodes.done;

@@ -14,7 +14,11 @@ interface Printed {
 }
 
 /** `evenfall enqueue KIND JSON` */
-export async function enqueueCommand(kind: string, text: string, options: Printed & { key?: string; at?: string }) {
+export async function enqueueCommand(
+  kind: string,
+  text: string,
+  options: Printed & { key?: string; at?: string },
+) {
   const payload = readPayload(findKind(kind), text);
   const runAt = options.at === undefined ? null : readInstant(options.at, '--at');
   await withParts(async ({ database }) => {
@@ -29,7 +33,11 @@ export async function enqueueCommand(kind: string, text: string, options: Printe
 }
 
 /** `evenfall run KIND JSON`: here and now; touches no job row. */
-export async function runCommand(kind: string, text: string, options: Printed & { now?: string; dryRun?: boolean }) {
+export async function runCommand(
+  kind: string,
+  text: string,
+  options: Printed & { now?: string; dryRun?: boolean },
+) {
   const job = findKind(kind);
   const payload = readPayload(job, text);
   const config = readConfig('worker');
@@ -94,14 +102,17 @@ export async function withParts<T>(work: (parts: Parts & { config: Config }) => 
 
 export function readCount(text: string, name: string): number {
   const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1) throw new WrongCall(`${name} must be a whole number from 1`);
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new WrongCall(`${name} must be a whole number from 1`);
   return number;
 }
 
 function findKind(kind: string): AnyJob {
   const job = allJobs.find((candidate) => candidate.name === kind);
   if (job) return job;
-  throw new WrongCall(`there is no job kind ${kind}. Kinds: ${allJobs.map((known) => known.name).join(', ')}`);
+  throw new WrongCall(
+    `there is no job kind ${kind}. Kinds: ${allJobs.map((known) => known.name).join(', ')}`,
+  );
 }
 
 function readPayload(job: AnyJob, text: string): unknown {

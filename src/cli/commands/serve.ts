@@ -12,7 +12,6 @@ import { failpointOf } from '../../failpoint.ts';
 import { packageRoot } from '../../package-root.ts';
 import { migratePostgresBackend } from '../../queue/backend.ts';
 import { persist } from '../../queue/persist.ts';
-import { checkRedis } from '../../queue/redis-check.ts';
 import { startWorker } from '../../queue/worker.ts';
 import { readiness, startHealthServer } from '../../web/health.ts';
 import { createMetrics } from '../../web/metrics.ts';
@@ -92,9 +91,6 @@ async function openWorker(config: Config) {
   const heartbeatDatabase = connectDatabase(config.DATABASE_URL, { max: 1, name: 'evenfall heartbeat' });
   const stripe = buildStripe(config, log);
   const { alerts, mail } = buildAlerts(config, log);
-  if (config.REDIS_URL !== undefined && config.QUEUE_BACKEND === 'redis') {
-    await checkRedis(config.REDIS_URL, config.production, log);
-  }
   const worker = await startWorker({
     database,
     heartbeatDatabase,

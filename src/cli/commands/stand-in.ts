@@ -7,7 +7,8 @@ import { print } from '../output.ts';
 /** `evenfall stripe-stand-in --port N [--fixtures FILE]` */
 export async function stripeStandInCommand(options: { port: string; fixtures?: string }): Promise<void> {
   const port = Number(options.port);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new WrongCall('--port must be a port number');
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new WrongCall('--port must be a port number');
   const standIn = await open(port, options.fixtures);
   print(`The Stripe stand-in listens on ${standIn.url} (STRIPE_API_BASE=${standIn.url})`);
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);

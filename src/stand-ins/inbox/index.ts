@@ -3,7 +3,7 @@ import { startSmtp } from './smtp.ts';
 import { type Message, messageStore } from './store.ts';
 import { inboxApp, serveInbox } from './web.ts';
 
-export type { Fault, Faults } from './faults.ts';
+export type { Faults } from './faults.ts';
 export type { Message } from './store.ts';
 
 export type InboxOptions = {

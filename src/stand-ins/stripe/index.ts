@@ -1,10 +1,8 @@
 export { startStripeStandIn } from './server.ts';
 export { deliverEvents } from './webhooks.ts';
 export { FixtureError, readFixtures } from './fixtures.ts';
-export type { Deliveries, DeliveryOptions, DeliveryRecord } from './webhooks.ts';
 export type { StandInOptions, StripeStandIn } from './server.ts';
-export type { Fault, FaultScript, PlannedFault } from './faults.ts';
+export type { FaultScript } from './faults.ts';
 export type { RequestRecord } from './serve.ts';
-export type { Seed, SubscriptionSeed } from './seed.ts';
-export type { Effects } from './store.ts';
-export type { WireCustomer, WireEvent, WirePaymentMethod, WirePrice, WireSubscription } from './objects.ts';
+export type { SubscriptionSeed } from './seed.ts';
+export type { WireEvent } from './objects.ts';

@@ -1,4 +1,4 @@
-import type { StripeRefusal} from './errors.ts';
+import type { StripeRefusal } from './errors.ts';
 import { invalid } from './errors.ts';
 import { isRawList } from './form.ts';
 import type { Raw } from './form.ts';

@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest';
+import { deadLetterLine, formatLine, historyLine, jobLines, requestLine } from '../../demo/lines.ts';
+import type { JobRow } from '../../demo/lines.ts';
+import { formatTable } from '../../demo/table.ts';
+import type { RequestRecord } from '../../src/stand-ins/stripe/index.ts';
+
+const at = new Date(2026, 2, 14, 9, 5, 7, 42);
+const later = new Date(at.getTime() + 1_500);
+
+const job: JobRow = {
+  id: 7,
+  kind: 'cancel-subscription',
+  payload: { teamId: '3', when: 'at_period_end' },
+  team: 'team 3 Amber Kiln',
+  state: 'queued',
+  attempts: 0,
+  crashes: 0,
+  source: 'sql',
+  runAt: at,
+  createdAt: at,
+  startedAt: null,
+  finishedAt: null,
+  outcome: null,
+  lastError: null,
+};
+
+describe('a line', () => {
+  const line = {
+    at,
+    what: 'job 7 done',
+    who: 'team 3 Amber Kiln',
+    why: 'cancelled sub_1',
+    tone: 'good',
+  } as const;
+
+  it('says when, what, who and why', () => {
+    expect(formatLine(line, false)).toBe(
+      '09:05:07.042  job 7 done                team 3 Amber Kiln             cancelled sub_1',
+    );
+  });
+
+  it('has colours only where they are wanted', () => {
+    expect(formatLine(line, true)).toBe(`\u001B[32m${formatLine(line, false)}\u001B[0m`);
+    expect(formatLine({ ...line, tone: 'plain' }, true)).toBe(formatLine(line, false));
+  });
+
+  it('ends with its last word', () => {
+    expect(formatLine({ ...line, who: '', why: '' }, false)).toBe('09:05:07.042  job 7 done');
+  });
+});
+
+describe('a job', () => {
+  it('is told of when it is asked for, tried again, taken over and over', () => {
+    const retried = {
+      ...job,
+      state: 'dispatched',
+      attempts: 1,
+      runAt: later,
+      lastError: { message: 'no answer' },
+    };
+    const crashed = { ...retried, state: 'running', crashes: 1, startedAt: later };
+    const outcome = { detail: { cancelled: ['sub_1', 'sub_2'], alreadyOver: [] } };
+    const ended = { ...crashed, state: 'done', finishedAt: later, outcome };
+    const told = [
+      ...jobLines(undefined, job, at),
+      ...jobLines(job, retried, at),
+      ...jobLines(retried, crashed, at),
+      ...jobLines(crashed, ended, at),
+    ];
+    expect(told.map(({ what, why, tone }) => [what, why, tone])).toEqual([
+      ['job 7 asked for', 'cancel-subscription at period end (by sql)', 'plain'],
+      ['job 7 will try again', 'in 1.5 s: no answer', 'bad'],
+      ['job 7 taken over', 'its worker died: it runs again, and no attempt is used up', 'bad'],
+      ['job 7 done', 'cancelled sub_1 sub_2', 'good'],
+    ]);
+  });
+
+  it('is told of in one go when all of it was missed', () => {
+    const ended = {
+      ...job,
+      state: 'dead',
+      attempts: 1,
+      finishedAt: later,
+      lastError: { message: 'refused' },
+    };
+    expect(jobLines(undefined, ended, later).map(({ what, why }) => [what, why])).toEqual([
+      ['job 7 asked for', 'cancel-subscription at period end (by sql)'],
+      ['job 7 dead', 'refused'],
+    ]);
+  });
+
+  it('is told of once', () => {
+    expect(jobLines(job, job, later)).toEqual([]);
+  });
+
+  it('is told of again when it is replayed', () => {
+    const dead = { ...job, state: 'dead', finishedAt: at };
+    expect(jobLines(dead, job, later).map(({ what }) => what)).toEqual(['job 7 asked for again']);
+  });
+});
+
+describe('what happens outside', () => {
+  const request: RequestRecord = {
+    id: 'req_1',
+    time: at.toISOString(),
+    method: 'DELETE',
+    path: '/v1/subscriptions/sub_1',
+    params: {},
+    status: 200,
+    idempotencyKey: null,
+    fault: null,
+    acted: true,
+    replayed: false,
+  };
+
+  it('tells of writes and of failures, not of reads that went well', () => {
+    const tell = (changes: Partial<RequestRecord>) => requestLine({ ...request, ...changes }, 'team 3', at);
+    expect(tell({ method: 'GET' })).toBeUndefined();
+    expect(tell({})).toMatchObject({
+      what: 'Stripe 200',
+      why: 'DELETE subscriptions/sub_1, it happened (req_1)',
+    });
+    expect(tell({ status: null, fault: 'hang' })).toMatchObject({ what: 'Stripe no answer', tone: 'bad' });
+    expect(tell({ status: 500, acted: false, fault: 'server-error' })).toMatchObject({
+      what: 'Stripe 500',
+      why: 'DELETE subscriptions/sub_1, nothing happened (req_1)',
+    });
+  });
+
+  it('tells of history and dead letters with what is known of them', () => {
+    const history = {
+      what: 'subscription.cancelled',
+      team: 'team 3',
+      subject: 'subscription:sub_1',
+      detail: {},
+    };
+    expect(historyLine({ ...history, detail: { status: 'canceled' } }, at).why).toBe(
+      'subscription.cancelled: subscription sub_1, now canceled',
+    );
+    const letter = {
+      id: 1,
+      jobId: 7,
+      team: '',
+      at,
+      class: 'stripe_auth',
+      code: null,
+      error: { httpStatus: 403 },
+    };
+    expect(deadLetterLine(letter).why).toBe('job 7: stripe_auth, HTTP 403');
+  });
+});
+
+describe('the table', () => {
+  const rows = [
+    { scene: 'One', expected: 'the job: done', seen: 'done', ok: true },
+    { scene: 'One', expected: 'crashes: 1', seen: '2', ok: false },
+    { scene: 'Two', expected: 'it plays to its end', seen: 'waited in vain\nat play (story.ts)', ok: false },
+  ];
+
+  it('names each scene once and marks what does not agree', () => {
+    expect(formatTable(rows, false)).toBe(
+      [
+        'scene  expected             seen            ok',
+        '─────  ───────────────────  ──────────────  ───',
+        'One    the job: done        done            yes',
+        '       crashes: 1           2               NO',
+        'Two    it plays to its end  waited in vain  NO',
+      ].join('\n'),
+    );
+  });
+
+  it('colours what does not agree', () => {
+    const [, , good, bad] = formatTable(rows, true).split('\n');
+    expect(good).not.toContain('\u001B');
+    expect(bad).toBe(`\u001B[31m${formatTable(rows, false).split('\n')[3]}\u001B[0m`);
+  });
+});

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { story } from '../../demo/story.ts';
+import { build } from '../support/processes.ts';
+import type { Built } from '../support/processes.ts';
+
+/** A minute is promised; a machine that runs all tests at once may take longer. */
+const patienceMs = 180_000;
+
+describe('npm run demo -- --once', () => {
+  let built: Built;
+  let emptyDir: string;
+
+  beforeAll(async () => {
+    built = await build();
+    emptyDir = await mkdtemp(join(tmpdir(), 'evenfall-no-programs-'));
+  });
+  afterAll(async () => {
+    await built.remove();
+    await rm(emptyDir, { recursive: true, force: true });
+  });
+
+  it('plays the whole story as expected', { timeout: patienceMs }, async () => {
+    const { code, output } = await demo(['--once'], process.env['PATH']);
+    expectTheStory(output);
+    expect(code, output).toBe(0);
+  });
+
+  it('plays it without a redis-server on the path', { timeout: patienceMs }, async () => {
+    const { code, output } = await demo(['--once'], emptyDir);
+    expect(output).toContain('No redis-server on the path');
+    expectTheStory(output);
+    expect(code, output).toBe(0);
+  });
+
+  it('explains itself when it is called wrongly', async () => {
+    const { code, output } = await demo(['--twice'], emptyDir);
+    expect(output).toContain("Unknown option '--twice'");
+    expect(output).toContain('npm run demo [-- OPTIONS]');
+    expect(code).toBe(2);
+  });
+
+  async function demo(
+    args: string[],
+    path: string | undefined,
+  ): Promise<{ code: number | null; output: string }> {
+    const main = join(dirname(built.main), '..', '..', 'demo', 'main.js');
+    const child = spawn(process.execPath, [main, ...args], {
+      env: { PATH: path },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = new Promise<number | null>((resolve, reject) => {
+      child.once('exit', resolve);
+      child.once('error', reject);
+    });
+    const [code, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+    return { code, output: stdout + stderr };
+  }
+});
+
+function expectTheStory(output: string): void {
+  const table = output.slice(output.search(/^scene +expected +seen +ok$/m)).split('\n\n', 1)[0] ?? '';
+  const rows = table.split('\n').slice(2);
+  // each scene is there, and every row of it agrees
+  for (const { title } of story) expect(table).toContain(`\n${title}  `);
+  expect(rows.filter((row) => !row.endsWith('  yes'))).toEqual([]);
+  expect(table).toMatch(/attempts that failed: 2 +2 +yes/);
+  expect(table).toMatch(/its HTTP status: 403 +403 +yes/);
+  expect(table).toMatch(/crashes: 1 +1 +yes/);
+  expect(table).toMatch(/from the kill until it ran again: at most 12 s +\d+\.\d s +yes/);
+  expect(table).toMatch(/from commit to Stripe: at most 5000 ms +p50 \d+ ms, max \d+ ms +yes/);
+  expect(output).toMatch(/Played in \d+\.\d s, all as expected\./);
+}
