@@ -1,5 +1,6 @@
 export { startStripeStandIn } from './server.ts';
 export { deliverEvents } from './webhooks.ts';
+export type { DeliveryOptions } from './webhooks.ts';
 export { FixtureError, readFixtures } from './fixtures.ts';
 export type { StandInOptions, StripeStandIn } from './server.ts';
 export type { FaultScript } from './faults.ts';
