@@ -72,7 +72,8 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
 
     const lost = new AbortController();
     const onLost = (program: Program, how: string) => {
-      const why = `it ended unexpectedly (${how})`;
+      const next = wishes.once ? '' : `; it is started again in ${restartAfterMs / 1_000} s`;
+      const why = `it ended unexpectedly (${how})${next}`;
       tell({ at: new Date(), what: `${program.name} lost`, who: '', why, tone: 'bad' });
       if (wishes.once) lost.abort(new DemoError(`${program.name} ended (${how}):\n${program.lastWords()}`));
       else setTimeout(() => !signal.aborted && program.start(), restartAfterMs).unref();
