@@ -28,6 +28,9 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
     cancel_at_period_end boolean, cancel_at timestamptz, canceled_at timestamptz, ended_at timestamptz,
     trial_start timestamptz, trial_end timestamptz, current_period_end timestamptz,
     default_payment_method text, amount bigint, currency text, livemode boolean, created_at timestamptz)
+  -- a customer that a later read found deleted had all of them cancelled: what this read saw alive is not
+  where not exists (
+    select from evenfall.customer c where c.id = r.customer_id and c.deleted and c.read_at > $1)
   order by r.id
   on conflict (id) do update set
     customer_id = excluded.customer_id, status = excluded.status,
