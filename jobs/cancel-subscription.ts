@@ -85,11 +85,21 @@ async function endAll(
       else if (!cancelled.has(subscription.id)) over.add(subscription.id);
     }
     if (open.length === 0) return done({ cancelled: [...cancelled], alreadyOver: [...over] });
+    const failures: (Retryable | Terminal)[] = [];
     for (const { id, customerId, status } of open) {
       const ending = { subscriptionId: id, customerId, statusBefore: status, when };
-      await end(ctx, keyOf(ctx, id, when), ending, teamId);
-      cancelled.add(id);
+      try {
+        await end(ctx, keyOf(ctx, id, when), ending, teamId);
+        cancelled.add(id);
+      } catch (error) {
+        // one that cannot be ended must not let its siblings go on billing
+        if (!(error instanceof Retryable || error instanceof Terminal)) throw error;
+        failures.push(error);
+      }
     }
+    // what may still work first: the job is not dead as long as there is any
+    const failure = failures.find((each) => each instanceof Retryable) ?? failures[0];
+    if (failure) throw failure;
   }
   throw new Retryable('subscriptions are still live after three rounds of cancelling', {
     facts: { class: 'still_live', subject: [...cancelled].join(' ') },

@@ -873,12 +873,12 @@ export const machine = {
     json: ['outcome'],
   },
   retry: {
-    text: "update evenfall.job\nset state = case when cancel_requested then 'cancelled' else 'dispatched' end,\n    finished_at = case when cancel_requested then clock_timestamp() end,\n    attempts = attempts + 1, run_at = clock_timestamp() + $1 * interval '1 millisecond',\n    last_error = $2, public_message = $3, worker_id = null, waiting_since = null,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $4 and run_no = $5 and state = 'running'\nreturning state",
+    text: "update evenfall.job\nset state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,\n    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,\n    attempts = attempts + 1, run_at = clock_timestamp() + $1 * interval '1 millisecond',\n    last_error = $2, public_message = $3, worker_id = null, waiting_since = null,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $4 and run_no = $5 and state = 'running'\nreturning state",
     parameters: ['delayMs', 'error', 'publicMessage', 'id', 'runNo'],
     json: ['error'],
   },
   snooze: {
-    text: "update evenfall.job\nset state = case when cancel_requested then 'cancelled' else 'dispatched' end,\n    finished_at = case when cancel_requested then clock_timestamp() end,\n    run_at = clock_timestamp() + $1 * interval '1 millisecond', worker_id = null,\n    last_error = coalesce($2, last_error),\n    waiting_since = case when $3::boolean then coalesce(waiting_since, clock_timestamp()) end,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $4 and run_no = $5 and state = 'running'\nreturning state, waiting_since",
+    text: "update evenfall.job\nset state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,\n    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,\n    run_at = clock_timestamp() + $1 * interval '1 millisecond', worker_id = null,\n    last_error = coalesce($2, last_error),\n    waiting_since = case when $3::boolean then coalesce(waiting_since, clock_timestamp()) end,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $4 and run_no = $5 and state = 'running'\nreturning state, waiting_since",
     parameters: ['delayMs', 'error', 'waiting', 'id', 'runNo'],
     json: ['error'],
   },
@@ -896,11 +896,11 @@ export const machine = {
     parameters: ['kinds', 'payloadVersions'],
   },
   giveBack: {
-    text: "update evenfall.job\nset state = case when cancel_requested then 'cancelled' else 'queued' end,\n    finished_at = case when cancel_requested then clock_timestamp() end,\n    due = not cancel_requested and run_at <= clock_timestamp(), worker_id = null,\n    payload = coalesce(rerun_payload, payload), rerun_payload = null, rerun_at = null\nwhere id = $1 and run_no = $2 and state = 'running'\nreturning id",
+    text: "update evenfall.job\nset state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'queued' end,\n    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,\n    due = not evenfall.is_withdrawn(job) and run_at <= clock_timestamp(), worker_id = null,\n    payload = coalesce(rerun_payload, payload), rerun_payload = null, rerun_at = null\nwhere id = $1 and run_no = $2 and state = 'running'\nreturning id",
     parameters: ['id', 'runNo'],
   },
   rescue: {
-    text: "update evenfall.job j\nset state = case when j.cancel_requested then 'cancelled' else 'queued' end,\n    finished_at = case when j.cancel_requested then clock_timestamp() end,\n    due = not j.cancel_requested, run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1\nfrom evenfall.job_kind k\nwhere j.state = 'running' and k.kind = j.kind and j.crashes < k.crash_budget\n  and not evenfall.worker_lives(j.worker_id, $1::interval)\nreturning j.id, j.kind, j.crashes",
+    text: "update evenfall.job j\nset state = case when evenfall.is_withdrawn(j) then 'cancelled' else 'queued' end,\n    finished_at = case when evenfall.is_withdrawn(j) then clock_timestamp() end,\n    due = not evenfall.is_withdrawn(j), run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1\nfrom evenfall.job_kind k\nwhere j.state = 'running' and k.kind = j.kind and j.crashes < k.crash_budget\n  and not evenfall.worker_lives(j.worker_id, $1::interval)\nreturning j.id, j.kind, j.crashes",
     parameters: ['lease'],
   },
   findPoison: {

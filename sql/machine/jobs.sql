@@ -97,8 +97,8 @@ returning state;
 -- running → dispatched with a later run_at, one attempt used: the same BullMQ job is moved to delayed.
 -- A withdrawn job ends here instead; a payload asked for meanwhile is taken up by the retry.
 update evenfall.job
-set state = case when cancel_requested then 'cancelled' else 'dispatched' end,
-    finished_at = case when cancel_requested then clock_timestamp() end,
+set state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,
+    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,
     attempts = attempts + 1, run_at = clock_timestamp() + @delay_ms * interval '1 millisecond',
     last_error = @error, public_message = @public_message?, worker_id = null, waiting_since = null,
     payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,
@@ -109,8 +109,8 @@ returning state;
 -- name: snooze
 -- running → dispatched with a later run_at, no attempt used. @waiting: it waits for something that is down.
 update evenfall.job
-set state = case when cancel_requested then 'cancelled' else 'dispatched' end,
-    finished_at = case when cancel_requested then clock_timestamp() end,
+set state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,
+    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,
     run_at = clock_timestamp() + @delay_ms * interval '1 millisecond', worker_id = null,
     last_error = coalesce(@error?, last_error),
     waiting_since = case when @waiting::boolean then coalesce(waiting_since, clock_timestamp()) end,
@@ -162,9 +162,9 @@ returning j.id;
 -- name: giveBack
 -- running → queued on a shutdown: nothing failed, no attempt is used, no crash is counted. A withdrawn job ends.
 update evenfall.job
-set state = case when cancel_requested then 'cancelled' else 'queued' end,
-    finished_at = case when cancel_requested then clock_timestamp() end,
-    due = not cancel_requested and run_at <= clock_timestamp(), worker_id = null,
+set state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'queued' end,
+    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,
+    due = not evenfall.is_withdrawn(job) and run_at <= clock_timestamp(), worker_id = null,
     payload = coalesce(rerun_payload, payload), rerun_payload = null, rerun_at = null
 where id = @id and run_no = @run_no and state = 'running'
 returning id;
@@ -173,9 +173,9 @@ returning id;
 -- running with a dead worker → queued, one crash counted, no attempt used. Rides job_running. Jobs over
 -- their crash budget stay for findPoison. A withdrawn job ends.
 update evenfall.job j
-set state = case when j.cancel_requested then 'cancelled' else 'queued' end,
-    finished_at = case when j.cancel_requested then clock_timestamp() end,
-    due = not j.cancel_requested, run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1
+set state = case when evenfall.is_withdrawn(j) then 'cancelled' else 'queued' end,
+    finished_at = case when evenfall.is_withdrawn(j) then clock_timestamp() end,
+    due = not evenfall.is_withdrawn(j), run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1
 from evenfall.job_kind k
 where j.state = 'running' and k.kind = j.kind and j.crashes < k.crash_budget
   and not evenfall.worker_lives(j.worker_id, @lease::interval)

@@ -26,7 +26,10 @@ const passing = new Set([
   '25P03',
 ]);
 
+/** A fault of ours, such as a wrong number of parameters: it would come again for ever. */
+const protocolViolation = '08P01';
+
 export function isPassingTrouble(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
-  return passing.has(error.code) || error.code.startsWith('08');
+  return passing.has(error.code) || (error.code.startsWith('08') && error.code !== protocolViolation);
 }

@@ -539,3 +539,41 @@ test('[P7] after all of the above nothing personal is in any table of ours', asy
     }
   }
 });
+
+describe('[P4] of several subscriptions, one that fails does not keep its siblings alive', () => {
+  test('refused for good: the others are cancelled all the same, then the job is dead with an alert', async () => {
+    const whom = customer();
+    const [first, second, third] = [subscribe(whom), subscribe(whom), subscribe(whom)];
+    const error = { type: 'invalid_request_error', message: 'no' };
+    standIn.faults.add({
+      kind: 'refused',
+      status: 400,
+      error,
+      times: 'forever',
+      match: { method: 'DELETE', subscription: second },
+    });
+    const id = await ask({ customerId: whom });
+    await (
+      await runOnce()
+    ).running;
+    expect(await job(id)).toMatchObject({ state: 'dead', lastError: { subject: second } });
+    expect([cancels(first), cancels(second), cancels(third)]).toEqual([1, 0, 1]);
+  });
+
+  test('one that fails for now is tried again, although another was refused for good', async () => {
+    const whom = customer();
+    const [first, second] = [subscribe(whom), subscribe(whom)];
+    const match = (subscription: string) => ({ method: 'DELETE' as const, subscription });
+    const error = { type: 'invalid_request_error', message: 'no' };
+    standIn.faults.add({ kind: 'refused', status: 400, error, times: 'forever', match: match(second) });
+    standIn.faults.add({ kind: 'server-error', times: 2, match: match(first) });
+    const id = await ask({ customerId: whom });
+    await (
+      await runOnce()
+    ).running;
+    expect(await job(id)).toMatchObject({ state: 'dispatched', attempts: 1 });
+    await runAll();
+    expect(await job(id)).toMatchObject({ state: 'dead', lastError: { subject: second } });
+    expect([cancels(first), cancels(second)]).toEqual([1, 0]);
+  });
+});

@@ -429,6 +429,22 @@ test.for(['rescue', 'giveBack'] as const)(
   },
 );
 
+test('[P2] withdrawn while it runs, with a claim open: it runs once more, to ask and to record', async () => {
+  const id = await enqueue();
+  const { runNext, workerId } = await createRunner(database, jobs);
+  runs(async () => {
+    await statements.cancelJob({ kind: kind.name, key: 'n=1' });
+    await sql`
+      insert into evenfall.effect (key, kind, job_id, run_no, state, claimed_at)
+      values ('k', 'test', ${id}, 1, 'claimed', clock_timestamp())`;
+    await forgetHeartbeat(database, workerId);
+    await statements.rescue({ lease });
+    return done();
+  });
+  await runNext();
+  expect(await job(id)).toMatchObject({ state: 'queued', crashes: 1 });
+});
+
 describe('crashes and fences', () => {
   test('[P6] rescue: a dead worker’s job is queued again, one crash counted, no attempt used', async () => {
     const id = await enqueue();
