@@ -8,7 +8,13 @@ import type { Person, Team } from './people.ts';
 
 /** The id by which Stripe knows a team that ever paid. */
 function customerOf(team: Pick<Team, 'id' | 'billing'>): string | null {
-  return team.billing === 'never' ? null : `cus_Demo${String(team.id).padStart(4, '0')}`;
+  return team.billing === 'never' ? null : stripeIdsOf(team).customerId;
+}
+
+/** By which Stripe knows everything of a team that ever paid. */
+export function stripeIdsOf(team: Pick<Team, 'id'>) {
+  const number = `Demo${String(team.id).padStart(4, '0')}`;
+  return { customerId: `cus_${number}`, cardId: `pm_${number}`, subscriptionId: `sub_${number}` };
 }
 
 /** Creates the tables of the example app, and the demo's own. */
@@ -58,29 +64,32 @@ export async function insertTeams(sql: postgres.TransactionSql, teams: readonly 
     setval(pg_get_serial_sequence('public.teams', 'id'), (select max(id) from public.teams))`;
 }
 
-/** Tells the Stripe stand-in of the same teams: plans, customers, cards, subscriptions. */
-export function seedStripe({ seed, clock }: StripeStandIn, teams: readonly Team[]): void {
-  const now = clock.seconds();
-  const today = new Date(now * 1_000);
+/** Tells the Stripe stand-in what can be subscribed to. */
+export function seedPlans({ seed }: StripeStandIn): void {
   for (const plan of plans) {
     const product = seed.product({ id: plan.id.replace('price', 'prod'), name: plan.name });
     seed.price({ id: plan.id, product: product.id, unit_amount: plan.cents, currency: 'eur' });
   }
+}
+
+/** Tells the Stripe stand-in of the same teams: customers, cards, subscriptions. */
+export function seedTeams({ seed, clock }: StripeStandIn, teams: readonly Team[]): void {
+  const now = clock.seconds();
+  const today = new Date(now * 1_000);
   for (const team of teams) {
-    const customer = customerOf(team);
-    if (customer === null) continue;
-    const number = customer.slice('cus_'.length);
+    if (team.billing === 'never') continue;
+    const { customerId: customer, cardId, subscriptionId } = stripeIdsOf(team);
     const created = now - team.createdDaysAgo * 86_400;
     seed.customer({ id: customer, created, email: team.owner.email, name: team.name });
     const expiry = new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() + team.cardMonthsLeft));
     const card = seed.paymentMethod({
-      id: `pm_${number}`,
+      id: cardId,
       created,
       customer,
       card: { exp_month: expiry.getUTCMonth() + 1, exp_year: expiry.getUTCFullYear() },
     });
     seed.subscription({
-      id: `sub_${number}`,
+      id: subscriptionId,
       customer,
       created,
       start_date: created,

@@ -32,9 +32,13 @@ export interface User {
 export interface Company {
   readonly url: string;
   readonly apiToken: string;
+  /** What Stripe's events are signed with. */
+  readonly webhookSecret: string;
   readonly operator: User;
   readonly viewer: User;
   readonly workers: readonly Program[];
+  /** Lets both workers end, as they do when a new version is put in their place. */
+  stopWorkers(): Promise<void>;
   /** Starts what does not run, and resolves when all of it works. */
   makeWhole(): Promise<void>;
   stop(): Promise<void>;
@@ -51,6 +55,7 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
   await mkdir(logDir, { recursive: true });
   const secret = () => randomBytes(8).toString('hex');
   const apiToken = `demo-${secret()}`;
+  const webhookSecret = `whsec_${secret()}`;
   const operator = { name: 'operator', password: secret() };
   const viewer = { name: 'viewer', password: secret() };
   const users = `operator:${operator.password}:operator,viewer:${viewer.password}:viewer`;
@@ -78,9 +83,13 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
     return {
       url: web.url,
       apiToken,
+      webhookSecret,
       operator,
       viewer,
       workers,
+      async stopWorkers() {
+        await Promise.all(workers.map((each) => each.stop()));
+      },
       async makeWhole() {
         signal.throwIfAborted();
         for (const each of programs) each.start();
@@ -98,7 +107,13 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
     let port = (await isFree(usualPort)) ? usualPort : await freePort();
     for (let triesLeft = 3; ; triesLeft -= 1) {
       const url = `http://localhost:${port}`;
-      const own = { PORT: String(port), PUBLIC_URL: url, API_TOKEN: apiToken, DASHBOARD_USERS: users };
+      const own = {
+        PORT: String(port),
+        PUBLIC_URL: url,
+        API_TOKEN: apiToken,
+        DASHBOARD_USERS: users,
+        STRIPE_WEBHOOK_SECRET: webhookSecret,
+      };
       let taken = false;
       const web = new Program({
         name: 'web',
@@ -174,6 +189,8 @@ function environment(options: CompanyOptions): Record<string, string> {
     MAIL_FROM: 'Evenfall <evenfall@example.com>',
     ALERT_EMAIL: 'operators@example.com',
     ALERT_WEBHOOK_URL: options.webhookUrl,
+    // longer than any month, so that on each day of it a card of this month is due
+    POLICY_CARD_WINDOW: 'P32D',
   };
 }
 

@@ -2,8 +2,28 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
 import type { Inbox } from '../src/stand-ins/inbox/index.ts';
 import type { RequestRecord, StripeStandIn } from '../src/stand-ins/stripe/index.ts';
-import { deadLetterLine, historyLine, jobLines, mailLine, postLine, requestLine } from './lines.ts';
-import type { DeadLetterRow, HistoryRow, JobRow, Line } from './lines.ts';
+import type { EventPost } from './events.ts';
+import {
+  deadLetterLine,
+  deliveryLine,
+  eventLine,
+  historyLine,
+  jobLines,
+  mailLine,
+  noticeLine,
+  postLine,
+  requestLine,
+  scheduleLines,
+} from './lines.ts';
+import type {
+  DeadLetterRow,
+  EventRow,
+  HistoryRow,
+  JobRow,
+  Line,
+  NoticeRow,
+  ScheduleRunRow,
+} from './lines.ts';
 import type { Receiver } from './receiver.ts';
 
 export interface FeedOptions {
@@ -11,6 +31,7 @@ export interface FeedOptions {
   readonly stripe: StripeStandIn;
   readonly inbox: Inbox;
   readonly receiver: Receiver;
+  readonly events: EventPost;
   readonly tell: (line: Line) => void;
 }
 
@@ -30,6 +51,9 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
     await lookAtJobs(sql),
     await lookAtHistory(sql),
     await lookAtDeadLetters(sql),
+    await lookAtNotices(sql),
+    await lookAtEvents(sql),
+    await lookAtSchedules(sql),
     await lookAtOutside(options),
   ];
   const stopping = new AbortController();
@@ -105,7 +129,9 @@ async function lookAtHistory(sql: postgres.Sql): Promise<Look> {
   return async () => {
     const rows = await sql<(HistoryRow & { id: number })[]>`
       select h.id::int, h.what, ${who(sql, sql`h.team_id`)} as team, h.subject, h.detail
-      from evenfall.history h where h.id > ${newest} order by h.id`;
+      from evenfall.history h
+      -- the ledger of mails tells more of those
+      where h.id > ${newest} and h.what not like 'notice.%' order by h.id`;
     newest = rows.at(-1)?.id ?? newest;
     return rows.map((row) => historyLine(row, new Date()));
   };
@@ -123,11 +149,61 @@ async function lookAtDeadLetters(sql: postgres.Sql): Promise<Look> {
   };
 }
 
-/** Requests to Stripe, mails and posts: lists that only grow. */
-async function lookAtOutside({ sql, stripe, inbox, receiver }: FeedOptions): Promise<Look> {
+async function lookAtNotices(sql: postgres.Sql): Promise<Look> {
+  let newest = await newestOf(sql, 'notice');
+  return async () => {
+    const rows = await sql<(NoticeRow & { id: number })[]>`
+      select n.id::int, n.kind, n.subject, ${who(sql, sql`n.team_id`)} as team, n.state, n.reason
+      from evenfall.notice n where n.id > ${newest} order by n.id`;
+    newest = rows.at(-1)?.id ?? newest;
+    return rows.map((row) => noticeLine(row, new Date()));
+  };
+}
+
+async function lookAtEvents(sql: postgres.Sql): Promise<Look> {
+  const added = await newRows(
+    () => sql<EventRow[]>`
+      select e.id, e.received_at as at, e.type, e.object_id as "objectId", e.ignored, coalesce((
+        select 'team ' || t.id || ' ' || t.name from public.teams t
+        where t.stripe_customer_id = e.customer_id), '') as team
+      from evenfall.stripe_event e
+      where e.received_at > clock_timestamp() - interval '1 minute' order by e.received_at`,
+    ({ id }) => id,
+  );
+  return async () => (await added()).map(eventLine);
+}
+
+async function lookAtSchedules(sql: postgres.Sql): Promise<Look> {
+  const added = await newRows(
+    () => sql<ScheduleRunRow[]>`
+      select recorded_at as at, schedule, due_at as "dueAt", outcome, reason from evenfall.schedule_run
+      where recorded_at > clock_timestamp() - interval '1 minute' order by schedule, due_at`,
+    ({ schedule, dueAt }) => `${schedule} ${dueAt.getTime()}`,
+  );
+  return async () => scheduleLines(await added());
+}
+
+/** Rows that no counter numbers: those of the last minute that were not there a look before. */
+async function newRows<T>(
+  read: () => PromiseLike<readonly T[]>,
+  keyOf: (row: T) => string,
+): Promise<() => Promise<T[]>> {
+  let seen = new Set((await read()).map(keyOf));
+  return async () => {
+    const rows = await read();
+    const added = rows.filter((row) => !seen.has(keyOf(row)));
+    seen = new Set(rows.map(keyOf));
+    return added;
+  };
+}
+
+/** Requests to Stripe, deliveries, mails and posts: lists that only grow. */
+async function lookAtOutside({ sql, stripe, inbox, receiver, events }: FeedOptions): Promise<Look> {
   const mails = newOf(() => inbox.messages);
   const posts = newOf(() => receiver.posts);
   const requests = newOf(() => stripe.requests);
+  const deliveries = newOf(() => events.deliveries);
+  const delivered = new Set<string>();
   let open: RequestRecord[] = [];
   let teams = new Map<string, string>();
   const ownerOf = ({ path, params }: RequestRecord): string | undefined => {
@@ -153,7 +229,16 @@ async function lookAtOutside({ sql, stripe, inbox, receiver }: FeedOptions): Pro
       const owner = owners[index] ?? '';
       return requestLine(request, teams.get(owner) ?? owner, new Date(Date.parse(request.time) - ahead));
     });
-    return [...told.filter((line) => line !== undefined), ...mails().map(mailLine), ...posts().map(postLine)];
+    const posted = deliveries().map((delivery) => {
+      const again = delivered.has(delivery.event);
+      delivered.add(delivery.event);
+      return deliveryLine(delivery, again, new Date());
+    });
+    return [
+      ...[...told, ...posted].filter((line) => line !== undefined),
+      ...mails().map(mailLine),
+      ...posts().map(postLine),
+    ];
   };
 }
 
@@ -179,7 +264,10 @@ function who(sql: postgres.Sql, teamId: postgres.PendingQuery<postgres.Row[]>) {
     'team ' || ${teamId}, '')`;
 }
 
-async function newestOf(sql: postgres.Sql, table: 'job' | 'history' | 'dead_letter'): Promise<number> {
+async function newestOf(
+  sql: postgres.Sql,
+  table: 'job' | 'history' | 'dead_letter' | 'notice',
+): Promise<number> {
   const [row] = await sql<
     { id: number }[]
   >`select coalesce(max(id), 0)::int as id from evenfall.${sql(table)}`;

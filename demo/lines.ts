@@ -1,4 +1,5 @@
 import type { RequestRecord } from '../src/stand-ins/stripe/index.ts';
+import type { Delivery } from './events.ts';
 import type { Post } from './receiver.ts';
 
 /** How a line feels; colours are chosen in one place. */
@@ -46,6 +47,33 @@ export interface DeadLetterRow {
   readonly class: string;
   readonly code: string | null;
   readonly error: { readonly httpStatus?: number; readonly requestId?: string };
+}
+
+export interface NoticeRow {
+  readonly kind: string;
+  readonly subject: string;
+  readonly team: string;
+  readonly state: string;
+  readonly reason: string | null;
+}
+
+/** An event of Stripe as the web process has stored it. */
+export interface EventRow {
+  readonly id: string;
+  readonly at: Date;
+  readonly type: string;
+  readonly objectId: string | null;
+  readonly team: string;
+  readonly ignored: string | null;
+}
+
+/** What became of one occurrence of a schedule. */
+export interface ScheduleRunRow {
+  readonly at: Date;
+  readonly schedule: string;
+  readonly dueAt: Date;
+  readonly outcome: string;
+  readonly reason: string | null;
 }
 
 const colours: Readonly<Record<Tone, string>> = {
@@ -136,6 +164,48 @@ export function postLine(post: Post): Line {
   return { at: post.at, what: 'alert posted', who: '', why: `${post.id} to the webhook`, tone: 'plain' };
 }
 
+/** A row in the ledger of mails to customers: the decisions not to write are there as well. */
+export function noticeLine(row: NoticeRow, seenAt: Date): Line {
+  const why = `${row.kind} about ${row.subject.replace(':', ' ')}`;
+  return {
+    at: seenAt,
+    what: `notice ${row.state}`,
+    who: row.team,
+    why: row.reason === null ? why : `${why}: ${row.reason}`,
+    tone: row.state === 'sent' ? 'good' : row.state === 'unknown' ? 'bad' : 'plain',
+  };
+}
+
+export function eventLine(row: EventRow): Line {
+  const about = row.objectId === null ? '' : ` of ${row.objectId}`;
+  const why = `${row.type}${about} (${row.id})${row.ignored === null ? '' : `: ${row.ignored}`}`;
+  return { at: row.at, what: 'event received', who: row.team, why, tone: 'plain' };
+}
+
+/** A delivery that is not the first one of its event, or was not taken; undefined for all others. */
+export function deliveryLine({ event, type, status }: Delivery, again: boolean, at: Date): Line | undefined {
+  const taken = status !== null && status < 300;
+  if (taken && !again) return undefined;
+  const why = `${type} (${event}), ${status === null ? 'no answer' : `answered ${status}`}`;
+  return taken
+    ? { at, what: 'event once more', who: '', why, tone: 'quiet' }
+    : { at, what: 'event not taken', who: '', why, tone: 'bad' };
+}
+
+/** One line for all occurrences of a schedule that came to the same: after a long absence there are many. */
+export function scheduleLines(rows: readonly ScheduleRunRow[]): Line[] {
+  const alike = Map.groupBy(rows, ({ schedule, outcome, reason }) => `${schedule} ${outcome} ${reason}`);
+  return [...alike.values()].flatMap((group) => {
+    const [first, last] = [group[0], group.at(-1)];
+    if (!first || !last) return [];
+    const { at, schedule, outcome, reason } = first;
+    const due = first === last ? minute(first.dueAt) : `${minute(first.dueAt)} to ${minute(last.dueAt)}`;
+    const times = group.length === 1 ? '' : `, ${group.length} times`;
+    const why = `${schedule}, due ${due} UTC${times}${reason === null ? '' : `: ${reason}`}`;
+    return [{ at, what: `schedule ${shown(outcome)}`, who: '', why, tone: 'plain' as const }];
+  });
+}
+
 function endOf(job: JobRow): string {
   if (job.state === 'dead') return job.lastError?.message ?? '';
   if (job.outcome?.reason !== undefined) return job.outcome.reason;
@@ -155,11 +225,17 @@ function fieldsOf(payload: Readonly<Record<string, unknown>>): string {
 
 function shown(value: unknown): string {
   if (Array.isArray(value)) return value.join(' ');
-  return typeof value === 'string' ? value.replaceAll('_', ' ') : JSON.stringify(value);
+  if (typeof value !== 'string') return JSON.stringify(value);
+  // words; an id stays as it is
+  return /^[a-z_]+$/.test(value) ? value.replaceAll('_', ' ') : value;
 }
 
 function spaced(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+function minute(at: Date): string {
+  return at.toISOString().slice(0, 16).replace('T', ' ');
 }
 
 function clock(at: Date): string {

@@ -103,6 +103,29 @@ export function makeTeams(): Team[] {
   });
 }
 
+/** What matters of a team that comes while the story is played. */
+export interface Newcomer extends Pick<Team, 'name' | 'billing' | 'createdDaysAgo'> {
+  /** With the month of tomorrow: within 32 days whatever day it is, and not in the next hours. */
+  readonly cardExpires?: 'soon';
+}
+
+/** A team of one, in UTC, so that its days are Stripe's. */
+export function newcomer(of: Newcomer, ids: { team: number; person: number }): Team {
+  const { name, billing, createdDaysAgo, cardExpires } = of;
+  const owner = {
+    id: ids.person,
+    name: 'Ada Brandt',
+    email: `ada.brandt.${ids.person}@example.com`,
+    verified: true,
+    joinedDaysAgo: createdDaysAgo,
+  };
+  const month = (at: number) => new Date(at).getUTCMonth();
+  const lastDay = month(Date.now()) !== month(Date.now() + 86_400_000);
+  const cardMonthsLeft = cardExpires === undefined ? 24 : lastDay ? 1 : 0;
+  const base = { id: ids.team, name, owner, members: [], timeZone: 'UTC' };
+  return { ...base, createdDaysAgo, billing, plan: plans[1], cardMonthsLeft };
+}
+
 /** A small generator of numbers from 0 to 1 that everyone gets the same of. */
 function mulberry32(seed: number): () => number {
   let state = seed;

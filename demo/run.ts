@@ -1,12 +1,14 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type postgres from 'postgres';
 import { connect } from '../src/client/index.ts';
 import { explained } from '../src/embedded/errors.ts';
 import { startInbox } from '../src/stand-ins/inbox/index.ts';
 import type { Wishes } from './arguments.ts';
 import { startCompany } from './company.ts';
 import type { Company } from './company.ts';
+import { startEventPost } from './events.ts';
 import { DemoError } from './failure.ts';
 import { startFeed } from './feed.ts';
 import { formatLine } from './lines.ts';
@@ -20,6 +22,7 @@ import { Stage } from './stage.ts';
 import { story } from './story.ts';
 import { startStripe } from './stripe.ts';
 import { formatTable } from './table.ts';
+import { until } from './until.ts';
 
 export interface DemoOptions {
   readonly wishes: Wishes;
@@ -92,12 +95,18 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     });
     closers.push(() => company.stop());
     say('The web process and two workers run');
-    const feed = await startFeed({ sql, stripe: stripe.standIn, inbox, receiver, tell });
+    const events = startEventPost(stripe.standIn, {
+      url: `${company.url}/webhooks/stripe`,
+      secret: company.webhookSecret,
+    });
+    closers.push(() => events.stop());
+    say(`Stripe has been read into the mirror: ${await firstBackfill(sql, playing)} objects`);
+    const feed = await startFeed({ sql, stripe: stripe.standIn, inbox, receiver, events, tell });
     closers.push(() => feed.stop());
     say(`Ready after ${secondsSince(began)} s.\n\n${addresses(services, company, inbox.url)}`);
 
     const flush = () => feed.flush();
-    const parts = { sql, stripe, inbox, receiver, company, client, signal: playing, tell, flush };
+    const parts = { sql, stripe, inbox, receiver, events, company, client, signal: playing, tell, flush };
     const rows = await play(story, { sql, stage: new Stage(parts), say, flush });
     agreed = rows.every(({ ok }) => ok);
     if (rows.length > 0) say(`\n${formatTable(rows, colour)}\n`);
@@ -123,6 +132,19 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
       else await rm(dir, { recursive: true, force: true });
     }
   }
+}
+
+/** Resolves, when Stripe was read as a whole for the first time, to the number of objects. */
+async function firstBackfill(sql: postgres.Sql, signal: AbortSignal): Promise<number> {
+  return await until(
+    'Stripe to be read',
+    async () => {
+      const [row] = await sql<{ objects: number }[]>`
+        select objects from evenfall.backfill where finished_at is not null order by id limit 1`;
+      return row?.objects;
+    },
+    { withinMs: 60_000, signal },
+  );
 }
 
 /** A folder of our own, beside those of all other demos. */

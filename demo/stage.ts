@@ -2,8 +2,12 @@ import type postgres from 'postgres';
 import type { Evenfall } from '../src/client/index.ts';
 import type { Inbox } from '../src/stand-ins/inbox/index.ts';
 import type { StripeStandIn } from '../src/stand-ins/stripe/index.ts';
+import { insertTeams, seedTeams, stripeIdsOf } from './app-data.ts';
 import type { Company } from './company.ts';
+import type { EventPost } from './events.ts';
 import type { Line } from './lines.ts';
+import { newcomer } from './people.ts';
+import type { Newcomer } from './people.ts';
 import type { Receiver } from './receiver.ts';
 import type { DemoStripe } from './stripe.ts';
 import { until } from './until.ts';
@@ -25,11 +29,38 @@ export interface EndedJob {
   readonly startedAt: Date;
 }
 
+/** A team with the card that it pays with, or will when its trial is over. */
+export interface NewTeam extends PayingTeam {
+  readonly cardId: string;
+  readonly email: string;
+}
+
+/** A mail that was asked for: how that ended, and why it was not sent. */
+export interface MailJob {
+  readonly state: string;
+  readonly reason: string | null;
+}
+
+/** What has become of the occurrences of a schedule that were missed. */
+export interface MissedTicks {
+  /** Those that the schedule had while nobody worked. */
+  readonly missed: number;
+  /** Those of them that have their row in the ledger. */
+  readonly accounted: number;
+  /** Those that ran, until all were caught up. */
+  readonly ran: number;
+  /** Why the others did not. */
+  readonly reasons: readonly string[];
+  /** The job of the one that ran. */
+  readonly job: EndedJob;
+}
+
 export interface StageParts {
   readonly sql: postgres.Sql;
   readonly stripe: DemoStripe;
   readonly inbox: Inbox;
   readonly receiver: Receiver;
+  readonly events: EventPost;
   readonly company: Company;
   readonly client: Evenfall;
   /** Aborted when the demo is to stop. */
@@ -49,6 +80,7 @@ export class Stage {
   /** `evenfall` as a Node app imports it. */
   readonly client: Evenfall;
   readonly inbox: Inbox;
+  readonly events: EventPost;
   readonly signal: AbortSignal;
   private readonly parts: StageParts;
   private readonly taken = new Set<string>();
@@ -58,6 +90,7 @@ export class Stage {
     this.sql = parts.sql;
     this.client = parts.client;
     this.inbox = parts.inbox;
+    this.events = parts.events;
     this.signal = parts.signal;
   }
 
@@ -97,6 +130,146 @@ export class Stage {
   async payingTeam(): Promise<PayingTeam> {
     const [team] = await this.payingTeams(1);
     return team as PayingTeam;
+  }
+
+  /** A team that has just come, to the app and to Stripe; Stripe's event has brought it into the mirror. */
+  async newTeam(newcomers: Newcomer): Promise<NewTeam> {
+    const [last] = await this.sql<{ team: number; person: number }[]>`
+      select (select max(id)::int from public.teams) as team, (select max(id)::int from public.users) as person`;
+    const team = newcomer(newcomers, { team: (last?.team ?? 0) + 1, person: (last?.person ?? 0) + 1 });
+    await this.sql.begin((tx) => insertTeams(tx, [team]));
+    const { customerId, cardId, subscriptionId } = stripeIdsOf(team);
+    const id = String(team.id);
+    this.taken.add(id);
+    seedTeams(this.stripe, [team]);
+    // a seed makes no event, a change does
+    await this.atStripe('POST', `/v1/subscriptions/${subscriptionId}`, { 'metadata[plan]': team.plan.name });
+    await this.until(`${subscriptionId} to be in the mirror`, () => this.mirrored(subscriptionId));
+    return { id, name: team.name, customerId, subscriptionId, cardId, email: team.owner.email };
+  }
+
+  /** Somebody else does something at Stripe: the customer, or a person at the dashboard. */
+  async atStripe(method: 'POST' | 'DELETE', path: string, form: Record<string, string> = {}): Promise<void> {
+    const answer = await fetch(`${this.stripe.url}${path}`, {
+      method,
+      headers: { authorization: 'Bearer sk_test_dashboard' },
+      ...(method === 'POST' && { body: new URLSearchParams(form) }),
+      signal: this.signal,
+    });
+    if (!answer.ok) throw new Error(`Stripe answers ${answer.status}: ${await answer.text()}`);
+    await answer.body?.cancel();
+  }
+
+  /** How the mirror knows a subscription: its status, and whether it ends with its period. */
+  async mirrored(subscriptionId: string): Promise<string | undefined> {
+    const [row] = await this.sql<{ status: string; ending: boolean }[]>`
+      select status, cancel_at_period_end as ending from evenfall.subscription where id = ${subscriptionId}`;
+    return row && standing(row.status, row.ending);
+  }
+
+  /** The same as Stripe has it. */
+  atStripeNow(subscriptionId: string): string | undefined {
+    const known = this.stripe.store.subscriptions.get(subscriptionId);
+    return known && standing(known.status, known.cancel_at_period_end);
+  }
+
+  /** Has what is due of a kind searched for, as the schedule would; resolves when that is over. */
+  async sweep(kind: string): Promise<EndedJob> {
+    const [row] = await this.sql<{ id: number }[]>`
+      select evenfall.enqueue('sweep', ${JSON.stringify({ sweep: kind })}::text::jsonb)::int as id`;
+    return await this.ended(row?.id ?? 0);
+  }
+
+  /** The mails of a kind that were asked for about something, when all of them are over. */
+  async mailJobs(kind: string, about: Record<string, string>): Promise<MailJob[]> {
+    return await this.until(`the ${kind} to end`, async () => {
+      const jobs = await this.sql<(MailJob & { over: boolean })[]>`
+        select state, outcome->>'reason' as reason, finished_at is not null as over from evenfall.job
+        where kind = ${kind} and payload @> ${JSON.stringify(about)}::text::jsonb order by id`;
+      return jobs.length > 0 && jobs.every(({ over }) => over) ? jobs : undefined;
+    });
+  }
+
+  /** What the inbox has for a team. */
+  mailsTo(team: NewTeam) {
+    return this.inbox.messages.filter(({ envelope }) => envelope.to.includes(team.email));
+  }
+
+  /** The ledger of mails on a subject: `sent`, or `suppressed` with its reason. */
+  async noticesAbout(subject: string): Promise<string> {
+    const rows = await this.sql<{ state: string; reason: string | null }[]>`
+      select state, reason from evenfall.notice where subject = ${subject} order by id`;
+    return rows.map(({ state, reason }) => (reason === null ? state : `${state}: ${reason}`)).join(', ');
+  }
+
+  /** Resolves when all that Stripe's events about an object have asked for is over; how often each is stored. */
+  async eventsOf(objectId: string, types: readonly string[]): Promise<Record<string, number>> {
+    const rows = await this.until(`the events of ${objectId}`, async () => {
+      const stored = await this.sql<{ type: string; over: boolean }[]>`
+        select e.type, coalesce(j.finished_at is not null, false) as over
+        from evenfall.stripe_event e left join evenfall.job j on j.id = e.job_id
+        where e.object_id = ${objectId}`;
+      const all = types.every((type) => stored.some((row) => row.type === type));
+      return all && stored.every(({ over }) => over) ? stored : undefined;
+    });
+    return Object.fromEntries(types.map((type) => [type, rows.filter((row) => row.type === type).length]));
+  }
+
+  /**
+   * Stops both workers and makes the ledger of a schedule that of a longer absence: nothing of the last hours
+   * was accounted for. Starts them again, and resolves when everything is.
+   */
+  async missTicks(
+    schedule: string,
+    { everyMinutes, hours }: { readonly everyMinutes: number; readonly hours: number },
+  ): Promise<MissedTicks> {
+    const { company } = this.parts;
+    await company.stopWorkers();
+    const at = new Date();
+    await this.parts.flush();
+    const why = `as if they had been away for ${hours} hours`;
+    this.parts.tell({ at, what: 'both workers stopped', who: '', why, tone: 'bad' });
+    let absence: { since: string; back: string };
+    try {
+      absence = await this.backdate(schedule, hours);
+    } finally {
+      await company.makeWhole();
+    }
+    const { since, back } = absence;
+    const run = await this.until(`${schedule} to catch up`, async () => {
+      const [first] = await this.sql<{ jobId: number; due: string }[]>`
+        select job_id::int as "jobId", due_at::text as due from evenfall.schedule_run
+        where schedule = ${schedule} and due_at > ${since}::timestamptz and outcome <> 'skipped'
+        order by due_at limit 1`;
+      return first;
+    });
+    const [slots] = await this.sql<{ missed: number }[]>`
+      select count(*)::int as missed from generate_series(
+        date_trunc('day', ${since}::timestamptz), ${back}::timestamptz, make_interval(mins => ${everyMinutes})
+      ) as slot
+      where slot > ${since}::timestamptz`;
+    // the one that ran for all of them may have become due while the workers started
+    const [ledger] = await this.sql<{ accounted: number; ran: number; reasons: string[] }[]>`
+      select count(*) filter (where due_at <= ${back}::timestamptz)::int as accounted,
+        count(*) filter (where outcome <> 'skipped')::int as ran,
+        array_agg(distinct regexp_replace(reason, ' due at .*', '')) filter (where outcome = 'skipped') as reasons
+      from evenfall.schedule_run
+      where schedule = ${schedule} and due_at > ${since}::timestamptz
+        and due_at <= greatest(${back}::timestamptz, ${run.due}::timestamptz)`;
+    if (!slots || !ledger) throw new Error('Postgres returned no row');
+    return { ...slots, ...ledger, job: await this.ended(run.jobId) };
+  }
+
+  /** Nothing of the last hours was accounted for; resolves to when they began and ended, to the microsecond. */
+  private async backdate(schedule: string, hours: number): Promise<{ since: string; back: string }> {
+    return await this.sql.begin(async (tx) => {
+      await tx`delete from evenfall.schedule_run where schedule = ${schedule}`;
+      const [absence] = await tx<{ since: string; back: string }[]>`
+        update evenfall.schedule set since = now() - make_interval(hours => ${hours})
+        where name = ${schedule} returning since::text, now()::text as back`;
+      if (!absence) throw new Error(`there is no schedule ${schedule}`);
+      return absence;
+    });
   }
 
   /** What any app does, whatever it is written in: `enqueue` in its own transaction, which commits. */
@@ -148,7 +321,9 @@ export class Stage {
   /** Requests of any kind about the team's customer or subscription. */
   requestsAbout(team: PayingTeam) {
     return this.stripe.requests.filter((request) => {
-      const text = `${request.path} ${JSON.stringify(request.params)}`;
+      // where a page of a list begins says nothing about the object that is named there
+      const { starting_after: _page, ...params } = request.params as Record<string, unknown>;
+      const text = `${request.path} ${JSON.stringify(params)}`;
       return text.includes(team.customerId) || text.includes(team.subscriptionId);
     });
   }
@@ -233,6 +408,10 @@ export class Stage {
   async makeWhole(): Promise<void> {
     await this.parts.company.makeWhole();
   }
+}
+
+function standing(status: string, ending: boolean): string {
+  return ending ? `${status}, ends with its period` : status;
 }
 
 async function enqueueCancellation(tx: postgres.TransactionSql, team: PayingTeam): Promise<number> {

@@ -3,6 +3,8 @@ import { jobs } from '../src/client/index.ts';
 import { scene } from './scene.ts';
 import type { Scene } from './scene.ts';
 
+const trialDays = 14;
+
 /**
  * The story, in the order in which it is played. A new scene is one more entry: what to do in `play`, with
  * what the stage offers, and what must be so afterwards in `expects`.
@@ -270,7 +272,226 @@ export const story: readonly Scene[] = [
       },
     ],
   }),
+
+  scene({
+    name: 'trial-ending-mail',
+    title: 'A trial is about to end',
+    tells:
+      'A trial ends in two days and will be charged then. A search finds it, another one finds nothing new: ' +
+      'its owner is told once.',
+    async play(stage) {
+      const team = await stage.newTeam({
+        name: 'Violet Weavers',
+        billing: 'trialing',
+        createdDaysAgo: trialDays - 2,
+      });
+      const asked = { subscriptionId: team.subscriptionId };
+      await stage.sweep('trial-ending-email');
+      await stage.mailJobs('trial-ending-email', asked);
+      await stage.sweep('trial-ending-email');
+      const mails = await stage.mailJobs('trial-ending-email', asked);
+      const text = stage.mailsTo(team)[0]?.text ?? '';
+      const trialEnd = stage.stripe.store.subscriptions.get(team.subscriptionId)?.trial_end ?? 0;
+      return { team, mails, text, trialEnd };
+    },
+    expects: [
+      {
+        what: 'mails asked for, by two searches',
+        expected: 'done',
+        see: ({ mails }) => mails.map(({ state }) => state).join(', '),
+      },
+      { what: 'mails to the owner', expected: 1, see: ({ team }, stage) => stage.mailsTo(team).length },
+      {
+        what: 'it says what is charged',
+        expected: '€29.00',
+        see: ({ text }) => /^ *Price +(\S+)$/m.exec(text)?.[1],
+      },
+      {
+        what: 'it says when the trial ends',
+        expected: 'as at Stripe',
+        see: ({ text, trialEnd }) =>
+          agreement(/^ *Trial ends +\w+, (\w+ \w+ \w+) at/m.exec(text)?.[1], dayOf(trialEnd)),
+      },
+      {
+        what: 'the ledger of mails',
+        expected: 'sent',
+        see: async ({ team }, stage) => await stage.noticesAbout(`subscription:${team.subscriptionId}`),
+      },
+    ],
+  }),
+
+  scene({
+    name: 'trial-cancelled-meanwhile',
+    title: 'Cancelled meanwhile',
+    tells:
+      "Another trial is cancelled at Stripe, and Stripe's event is late: the search still finds it. The job " +
+      'asks Stripe again before it writes, and does not write.',
+    async play(stage) {
+      const team = await stage.newTeam({
+        name: 'Violet Sailors',
+        billing: 'trialing',
+        createdDaysAgo: trialDays - 2,
+      });
+      const { subscriptionId } = team;
+      const [job] = await stage.events.hold(async () => {
+        await stage.atStripe('DELETE', `/v1/subscriptions/${subscriptionId}`);
+        await stage.sweep('trial-ending-email');
+        return await stage.mailJobs('trial-ending-email', { subscriptionId });
+      });
+      await stage.eventsOf(subscriptionId, ['customer.subscription.deleted']);
+      return { team, job };
+    },
+    expects: [
+      { what: 'the job', expected: 'skipped', see: ({ job }) => job?.state },
+      {
+        what: 'its reason',
+        expected: 'the trial is over: the subscription is canceled',
+        see: ({ job }) => job?.reason,
+      },
+      { what: 'mails to the owner', expected: 0, see: ({ team }, stage) => stage.mailsTo(team).length },
+      {
+        what: 'the ledger of mails',
+        expected: 'suppressed',
+        see: async ({ team }, stage) =>
+          (await stage.noticesAbout(`subscription:${team.subscriptionId}`)).split(':')[0],
+      },
+      {
+        what: 'the mirror, when the event has come',
+        expected: 'canceled',
+        see: async ({ team }, stage) => await stage.mirrored(team.subscriptionId),
+      },
+    ],
+  }),
+
+  scene({
+    name: 'expiring-card-mail',
+    title: 'A card is about to expire',
+    tells:
+      'The card that a subscription is paid with expires within weeks. Stripe sends no event for ' +
+      'that: a search finds it, and its owner is told once.',
+    async play(stage) {
+      const team = await stage.newTeam({
+        name: 'Violet Drummers',
+        billing: 'paying',
+        createdDaysAgo: 40,
+        cardExpires: 'soon',
+      });
+      const { cardId } = team;
+      await stage.sweep('expiring-card-email');
+      await stage.mailJobs('expiring-card-email', { cardId });
+      await stage.sweep('expiring-card-email');
+      const mails = await stage.mailJobs('expiring-card-email', { cardId });
+      const text = stage.mailsTo(team)[0]?.text ?? '';
+      return { team, mails, text, card: stage.stripe.store.paymentMethods.get(cardId)?.card };
+    },
+    expects: [
+      {
+        what: 'mails asked for, by two searches',
+        expected: 'done',
+        see: ({ mails }) => mails.map(({ state }) => state).join(', '),
+      },
+      { what: 'mails to the owner', expected: 1, see: ({ team }, stage) => stage.mailsTo(team).length },
+      {
+        what: 'it names the card',
+        expected: 'as at Stripe',
+        see: ({ text, card }) =>
+          agreement(/^ *Card +.* ending in (\d{4})$/m.exec(text)?.[1], String(card?.last4)),
+      },
+      {
+        what: 'it says when the card expires',
+        expected: 'as at Stripe',
+        see: ({ text, card }) =>
+          agreement(
+            /^ *Expires +(\S+)$/m.exec(text)?.[1],
+            `${String(card?.exp_month).padStart(2, '0')}/${card?.exp_year}`,
+          ),
+      },
+      {
+        what: 'the ledger of mails',
+        expected: 'sent',
+        see: async ({ team }, stage) => await stage.noticesAbout(`card:${team.cardId}`),
+      },
+    ],
+  }),
+
+  scene({
+    name: 'events-in-disorder',
+    title: 'Events twice, in disorder',
+    tells:
+      "A subscription is set to end with its period, then cancelled at once. Stripe's events come the wrong " +
+      'way round and each of them twice. What they say is not believed: Stripe is asked.',
+    async play(stage) {
+      const team = await stage.payingTeam();
+      const path = `/v1/subscriptions/${team.subscriptionId}`;
+      const before = stage.events.deliveries.length;
+      await stage.events.hold(
+        async () => {
+          await stage.atStripe('POST', path, { cancel_at_period_end: 'true' });
+          await stage.atStripe('DELETE', path);
+        },
+        { disorder: true },
+      );
+      const deliveries = stage.events.deliveries.slice(before);
+      const types = ['customer.subscription.updated', 'customer.subscription.deleted'] as const;
+      const [updated, deleted] = types;
+      return { team, deliveries, updated, deleted, stored: await stage.eventsOf(team.subscriptionId, types) };
+    },
+    expects: [
+      {
+        what: 'they come as',
+        expected: 'deleted, deleted, updated, updated',
+        see: ({ deliveries }) => deliveries.map(({ type }) => type.split('.').at(-1)).join(', '),
+      },
+      {
+        what: 'each time the answer is',
+        expected: '200, 200, 200, 200',
+        see: ({ deliveries }) => deliveries.map(({ status }) => status).join(', '),
+      },
+      { what: 'the update is stored', expected: 1, see: ({ stored, updated }) => stored[updated] },
+      { what: 'the deletion is stored', expected: 1, see: ({ stored, deleted }) => stored[deleted] },
+      {
+        what: 'Stripe says',
+        expected: 'canceled',
+        see: ({ team }, stage) => stage.atStripeNow(team.subscriptionId),
+      },
+      {
+        what: 'the mirror says',
+        expected: 'canceled',
+        see: async ({ team }, stage) => await stage.mirrored(team.subscriptionId),
+      },
+    ],
+  }),
+
+  scene({
+    name: 'ticks-missed',
+    title: 'Away for a day',
+    tells:
+      'Trials are searched for every ten minutes, and both workers were away for 25 hours. When they are back ' +
+      'one search does for all that were missed, and of each it is written down what became of it.',
+    play: (stage) => stage.missTicks('trial-ending-email', { everyMinutes: 10, hours: 25 }),
+    expects: [
+      { what: 'searches missed', expected: 150, see: ({ missed }) => missed },
+      { what: 'accounted for', expected: 150, see: ({ accounted }) => accounted },
+      { what: 'run for all of them', expected: 1, see: ({ ran }) => ran },
+      {
+        what: 'the others are',
+        expected: 'older than the catch-up window, superseded by the run',
+        see: ({ reasons }) => reasons.toSorted().join(', '),
+      },
+      { what: 'the job of the one', expected: 'done', see: ({ job }) => job.state },
+    ],
+  }),
 ];
+
+/** `14 March 2026`, in UTC. */
+function dayOf(seconds: number): string {
+  const format = { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' } as const;
+  return new Date(seconds * 1_000).toLocaleDateString('en-GB', format);
+}
+
+function agreement(said: string | undefined, atStripe: string): string {
+  return said === atStripe ? 'as at Stripe' : `${said}, not ${atStripe}`;
+}
 
 function sameness(one: unknown, other: unknown): string {
   return one === other ? 'the same' : `${String(one)}, not ${String(other)}`;

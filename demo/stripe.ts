@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
 import { startStripeStandIn } from '../src/stand-ins/stripe/index.ts';
 import type { RequestRecord, StripeStandIn } from '../src/stand-ins/stripe/index.ts';
-import { insertTeams, seedStripe } from './app-data.ts';
+import { insertTeams, seedPlans, seedTeams } from './app-data.ts';
 import { makeTeams } from './people.ts';
 
 type OnActed = (request: RequestRecord) => void;
@@ -40,12 +40,18 @@ export async function startStripe(sql: postgres.Sql): Promise<DemoStripe> {
   };
   if (!kept) {
     const teams = makeTeams();
-    seedStripe(standIn, teams);
+    seedPlans(standIn);
+    seedTeams(standIn, teams);
     await sql.begin(async (tx) => {
       await insertTeams(tx, teams);
       await save(tx);
     });
   }
+
+  // the ids of events begin anew with it, and one that is known already would be taken for a repetition
+  const [last] = await sql<{ id: string }[]>`
+    select max(id collate "C") as id from evenfall.stripe_event having count(*) > 0`;
+  if (last) passEvent(standIn, last.id);
 
   const closing = new AbortController();
   let saving: Promise<unknown> | undefined;
@@ -71,6 +77,11 @@ export async function startStripe(sql: postgres.Sql): Promise<DemoStripe> {
       await saving;
     },
   };
+}
+
+/** Lets the numbers of events go on behind this one. */
+function passEvent({ store }: StripeStandIn, id: string): void {
+  for (let next = ''; next < id;) next = store.nextId('evt', id.length - 'evt_'.length);
 }
 
 /** Everything the stand-in can be started with again. */

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { deadLetterLine, formatLine, historyLine, jobLines, requestLine } from '../../demo/lines.ts';
+import {
+  deadLetterLine,
+  deliveryLine,
+  eventLine,
+  formatLine,
+  historyLine,
+  jobLines,
+  noticeLine,
+  requestLine,
+  scheduleLines,
+} from '../../demo/lines.ts';
 import type { JobRow } from '../../demo/lines.ts';
 import { formatTable } from '../../demo/table.ts';
 import type { RequestRecord } from '../../src/stand-ins/stripe/index.ts';
@@ -147,6 +157,78 @@ describe('what happens outside', () => {
       error: { httpStatus: 403 },
     };
     expect(deadLetterLine(letter).why).toBe('job 7: stripe_auth, HTTP 403');
+  });
+});
+
+describe('what the billing tables hold', () => {
+  const team = 'team 3';
+
+  it('tells of mails sent, and of those that were not, with the reason', () => {
+    const notice = {
+      kind: 'trial-ending',
+      subject: 'subscription:sub_1',
+      team,
+      state: 'sent',
+      reason: null,
+    };
+    expect(noticeLine(notice, at)).toMatchObject({
+      what: 'notice sent',
+      why: 'trial-ending about subscription sub_1',
+      tone: 'good',
+    });
+    expect(noticeLine({ ...notice, state: 'suppressed', reason: 'it is over' }, at)).toMatchObject({
+      what: 'notice suppressed',
+      why: 'trial-ending about subscription sub_1: it is over',
+      tone: 'plain',
+    });
+    expect(noticeLine({ ...notice, state: 'unknown' }, at).tone).toBe('bad');
+  });
+
+  it('tells of events, and why nothing follows', () => {
+    const event = { id: 'evt_1', at, type: 'customer.updated', objectId: 'cus_1', team, ignored: null };
+    expect(eventLine(event)).toMatchObject({
+      what: 'event received',
+      who: team,
+      why: 'customer.updated of cus_1 (evt_1)',
+    });
+    expect(eventLine({ ...event, objectId: null, ignored: 'it names no customer' }).why).toBe(
+      'customer.updated (evt_1): it names no customer',
+    );
+  });
+
+  it('tells of deliveries only what is not usual', () => {
+    const delivery = { event: 'evt_1', type: 'customer.updated', status: 200 };
+    expect(deliveryLine(delivery, false, at)).toBeUndefined();
+    expect(deliveryLine(delivery, true, at)).toMatchObject({ what: 'event once more', tone: 'quiet' });
+    expect(deliveryLine({ ...delivery, status: 503 }, false, at)).toMatchObject({
+      what: 'event not taken',
+      why: 'customer.updated (evt_1), answered 503',
+      tone: 'bad',
+    });
+    expect(deliveryLine({ ...delivery, status: null }, true, at)?.why).toContain('no answer');
+  });
+
+  it('tells in one line of all occurrences that came to the same', () => {
+    const run = (minute: number, outcome: string, reason: string | null) => ({
+      at,
+      schedule: 'trial-ending-email',
+      dueAt: new Date(Date.UTC(2026, 2, 14, 9, minute)),
+      outcome,
+      reason,
+    });
+    const rows = [
+      run(0, 'skipped', 'superseded'),
+      run(10, 'skipped', 'superseded'),
+      run(20, 'caught_up', null),
+    ];
+    expect(scheduleLines(rows).map(({ what, why }) => [what, why])).toEqual([
+      [
+        'schedule skipped',
+        'trial-ending-email, due 2026-03-14 09:00 to 2026-03-14 09:10 UTC, 2 times: superseded',
+      ],
+      ['schedule caught up', 'trial-ending-email, due 2026-03-14 09:20 UTC'],
+    ]);
+    expect(scheduleLines([])).toEqual([]);
   });
 });
 

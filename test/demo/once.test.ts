@@ -73,5 +73,14 @@ function expectTheStory(output: string): void {
   expect(table).toMatch(/crashes: 1 +1 +yes/);
   expect(table).toMatch(/from the kill until it ran again: at most 12 s +\d+\.\d s +yes/);
   expect(table).toMatch(/from commit to Stripe: at most 5000 ms +p50 \d+ ms, max \d+ ms +yes/);
+  expect(table).toMatch(/it says what is charged: €29\.00 +€29\.00 +yes/);
+  expect(table).toMatch(/its reason: the trial is over: .* yes/);
+  expect(table).toMatch(/they come as: deleted, deleted, updated, updated +deleted, .* yes/);
+  expect(table).toMatch(/searches missed: 150 +150 +yes/);
+  expect(table).toMatch(/run for all of them: 1 +1 +yes/);
+  // each mail to a customer once, whatever found it due
+  const mails = output.match(/"Your .+" to \S+@example\.com$/gm) ?? [];
+  expect(mails.length).toBeGreaterThanOrEqual(2);
+  expect(new Set(mails).size).toBe(mails.length);
   expect(output).toMatch(/Played in \d+\.\d s, all as expected\./);
 }

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readArguments } from '../../demo/arguments.ts';
-import { makeTeams } from '../../demo/people.ts';
+import { makeTeams, newcomer } from '../../demo/people.ts';
 
 describe('the made-up teams', () => {
   const teams = makeTeams();
@@ -24,6 +24,28 @@ describe('the made-up teams', () => {
   it('stand in every way to Stripe, most of them paying', () => {
     const count = (billing: string) => teams.filter((team) => team.billing === billing).length;
     expect(['paying', 'trialing', 'left', 'never'].map(count)).toEqual([144, 24, 24, 48]);
+  });
+});
+
+describe('a team that comes later', () => {
+  const of = { name: 'Violet Weavers', billing: 'paying', createdDaysAgo: 40 } as const;
+  const ids = { team: 241, person: 500 };
+  afterEach(() => void vi.useRealTimers());
+
+  it('has an address of its own, and a card that is good for long', () => {
+    const team = newcomer(of, ids);
+    expect(team).toMatchObject({ id: 241, name: 'Violet Weavers', timeZone: 'UTC', cardMonthsLeft: 24 });
+    expect(team.owner.email).toBe('ada.brandt.500@example.com');
+  });
+
+  it.each([
+    ['2026-11-01T00:00:00Z', 0],
+    ['2026-11-29T23:59:59Z', 0],
+    ['2026-11-30T00:00:01Z', 1],
+    ['2026-12-31T23:59:59Z', 1],
+  ])('at %s has a card that expires in the month of tomorrow', (now, cardMonthsLeft) => {
+    vi.useFakeTimers({ now: new Date(now), toFake: ['Date'] });
+    expect(newcomer({ ...of, cardExpires: 'soon' }, ids).cardMonthsLeft).toBe(cardMonthsLeft);
   });
 });
 
