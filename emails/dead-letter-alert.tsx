@@ -8,8 +8,8 @@ import type { Mail } from './mail.ts';
 export interface DeadLetterAlertProps extends DeadLetterAlert {
   /** What to type to look at it and to run it again. */
   readonly commands: { readonly show: string; readonly replay: string };
-  /** The page that tells what happened to the team. */
-  readonly timelineUrl?: string;
+  /** Bull Board, where its entry and its log are. */
+  readonly boardUrl?: string;
 }
 
 /** To the operators: a job gave up, and a person must look. */
@@ -25,9 +25,9 @@ export default function DeadLetterAlertMail(props: DeadLetterAlertProps) {
       <Command does="Look at it:" command={props.commands.show} />
       <Command does="Run it again, once the cause is mended:" command={props.commands.replay} />
       {props.error.url === undefined ? null : <Action href={props.error.url}>{placeOf(props)}</Action>}
-      {props.timelineUrl === undefined ? null : (
-        <Action href={props.timelineUrl} quiet>
-          What happened to the team
+      {props.boardUrl === undefined ? null : (
+        <Action href={props.boardUrl} quiet>
+          Look at it in Bull Board
         </Action>
       )}
     </Layout>
@@ -42,7 +42,7 @@ function subject(props: DeadLetterAlertProps): string {
 function text(props: DeadLetterAlertProps): string {
   const links = [
     ...(props.error.url === undefined ? [] : [`${placeOf(props)}:\n  ${props.error.url}`]),
-    ...(props.timelineUrl === undefined ? [] : [`What happened to the team:\n  ${props.timelineUrl}`]),
+    ...(props.boardUrl === undefined ? [] : [`Look at it in Bull Board:\n  ${props.boardUrl}`]),
   ];
   return [
     `${props.kind} gave up.`,
@@ -124,7 +124,7 @@ const previewProps: DeadLetterAlertProps = {
     subject: 'subscription:sub_1QpX2hLkdIwHu7ix',
   },
   commands: { show: 'npx evenfall dead show 17', replay: 'npx evenfall dead replay 17' },
-  timelineUrl: 'https://evenfall.example.com/teams/3021',
+  boardUrl: 'https://evenfall.example.com/queues',
 };
 
 export const mail: Mail<DeadLetterAlertProps> = { subject, text, Body: DeadLetterAlertMail, previewProps };

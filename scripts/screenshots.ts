@@ -25,6 +25,7 @@ const env = {
   DATABASE_URL: services.databaseUrl,
   REDIS_URL: services.redisUrl,
   STRIPE_SECRET_KEY: 'sk_test_screenshots',
+  SECRET_KEY: 'only for the screenshots',
   STRIPE_API_BASE: standIn.url,
   DASHBOARD_USERS: 'operator:look-at-it:operator',
   PORT: String(port),
@@ -86,11 +87,11 @@ const browser = await chromium.launch({
   ],
 });
 const page = await browser.newPage({
-  viewport: { width: 1280, height: 800 },
+  viewport: { width: 1280, height: 1100 },
   httpCredentials: { username: 'operator', password: 'look-at-it' },
 });
 for (const [name, path] of [
-  ['bull-board', ''],
+  ['bull-board', '/queue/stripe'],
   ['bull-board-running', '/queue/stripe?status=active'],
   ['bull-board-delayed', '/queue/stripe?status=delayed'],
   ['bull-board-dead', '/queue/stripe?status=failed'],

@@ -71,16 +71,14 @@ async function tell(channel: Channel, notice: Notice, log: Log): Promise<Result>
 }
 
 function noticeOf(alert: DeadLetterAlert, publicUrl: string | undefined): Notice {
-  const { deadLetterId, teamId } = alert;
+  const { deadLetterId } = alert;
   return {
     ...safe(alert),
     commands: {
       show: `npx evenfall dead show ${deadLetterId}`,
       replay: `npx evenfall dead replay ${deadLetterId}`,
     },
-    ...(publicUrl && teamId !== null
-      ? { timelineUrl: `${publicUrl.replace(/\/+$/, '')}/teams/${encodeURIComponent(teamId)}` }
-      : {}),
+    ...(publicUrl ? { boardUrl: `${publicUrl.replace(/\/+$/, '')}/queues` } : {}),
   };
 }
 

@@ -3,8 +3,8 @@ import type { DeadLetterAlert } from '../core/alert.ts';
 /** A dead letter with what a person needs to act on it. */
 export interface Notice extends DeadLetterAlert {
   readonly commands: { readonly show: string; readonly replay: string };
-  /** The page that tells what happened to the team. */
-  readonly timelineUrl?: string;
+  /** Bull Board, where its entry and its log are. */
+  readonly boardUrl?: string;
 }
 
 /** One way of telling people. */

@@ -86,7 +86,7 @@ function bodyOf({ error, ...notice }: Notice) {
       url: error.url ?? null,
     },
     commands: notice.commands,
-    url: notice.timelineUrl ?? null,
+    url: notice.boardUrl ?? null,
   };
 }
 

@@ -93,7 +93,7 @@ describe('by mail', () => {
     for (const part of [message?.text, message?.html]) {
       expect(part).toContain('npx evenfall dead replay 17');
       expect(part).toContain('req_8sKq2LmZ0aVtYw');
-      expect(part).toContain('https://evenfall.example/ops/teams/team%203021');
+      expect(part).toContain('https://evenfall.example/ops/queues');
     }
   });
 
@@ -132,17 +132,13 @@ describe('by post', () => {
       at: '2026-03-14T09:26:53.589Z',
       error: { ...alert.error, subject: null, param: null },
       commands: { show: 'npx evenfall dead show 17', replay: 'npx evenfall dead replay 17' },
-      url: 'https://evenfall.example/ops/teams/team%203021',
+      url: 'https://evenfall.example/ops/queues',
     });
   });
 
-  it('has no link where there is no team or no page', async () => {
-    await alerts({ webhookUrl }).deadLetter({ ...alert, teamId: null });
+  it('has no link where the pages have no address', async () => {
     await alerts({ webhookUrl, publicUrl: undefined }).deadLetter(alert);
-    expect(posts.map(({ body }) => body)).toEqual([
-      expect.objectContaining({ url: null, teamId: null }),
-      expect.objectContaining({ url: null }),
-    ]);
+    expect(posts.map(({ body }) => body)).toEqual([expect.objectContaining({ url: null })]);
   });
 
   it.each([[[500, 500]], [[408, 429]], [[0, 503]]])(

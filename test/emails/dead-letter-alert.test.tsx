@@ -39,7 +39,7 @@ it('tells in both parts what died, why, since when, after how many attempts and 
       expect(part).toContain(fact);
     }
   }
-  for (const url of [props.error.url, props.timelineUrl]) {
+  for (const url of [props.error.url, props.boardUrl]) {
     expect(html).toContain(`href="${url}"`);
     expect(text).toContain(url);
   }
@@ -51,7 +51,7 @@ it('[P7] holds no e-mail address of any kind', async () => {
 });
 
 it('leaves out what is not known', async () => {
-  const { timelineUrl: _none, ...rest } = props;
+  const { boardUrl: _none, ...rest } = props;
   const { subject, html, text } = await renderMail(mail, {
     ...rest,
     teamId: null,

@@ -236,6 +236,12 @@ describe.each(['redis', 'postgres'] as const)('Postgres, with the queues on %s',
         try {
           await using it = play(expect, { databaseUrl: own.url, redisUrl: redis?.url, sql: own.sql });
           await own.server.stop();
+          const unneeded = it.startWorker();
+          await unneeded.saw(/Postgres does not answer; trying again/);
+          unneeded.kill('SIGTERM');
+          const left = await within(hostPatienceMs, unneeded.exited, 'the exit of one that waits');
+          expect(left).toEqual({ code: 0, signal: null });
+
           const worker = it.startWorker({ CONCURRENCY: '4' });
           await worker.saw(/Postgres does not answer; trying again/);
           await own.server.start();

@@ -1,7 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import postgres from 'postgres';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { backfillStripe } from '../../../jobs/backfill-stripe.ts';
 import { allJobs } from '../../../jobs/index.ts';
 import { embeddedAsked, readConfig } from '../../config.ts';
@@ -9,14 +7,13 @@ import type { Config } from '../../config.ts';
 import { connectDatabase } from '../../db/connect.ts';
 import { migrate } from '../../db/migrate.ts';
 import { failpointOf } from '../../failpoint.ts';
-import { packageRoot } from '../../package-root.ts';
 import { migratePostgresBackend } from '../../queue/backend.ts';
 import { persist } from '../../queue/persist.ts';
+import { replay } from '../../queue/replay.ts';
 import { startWorker } from '../../queue/worker.ts';
 import { readiness, startHealthServer } from '../../web/health.ts';
 import { createMetrics } from '../../web/metrics.ts';
 import { startWeb } from '../../web/server.ts';
-import { replay } from '../../queue/replay.ts';
 import {
   buildAlerts,
   buildBackend,
@@ -27,9 +24,12 @@ import {
   buildStripe,
 } from '../assemble.ts';
 import { print } from '../output.ts';
+import { openEmbedded } from './embedded.ts';
 
 /** How long runs may take to end by themselves after SIGTERM; hosts give 25 to 30 seconds in all. */
 const graceMs = 10_000;
+/** What is still opening when it is asked to stop gets this long to be stopped in order. */
+const openingMs = 5_000;
 
 /** `evenfall migrate` */
 export async function migrateCommand(options: { contract?: string }): Promise<void> {
@@ -40,39 +40,57 @@ export async function migrateCommand(options: { contract?: string }): Promise<vo
 /** `evenfall worker` */
 export async function workerCommand(): Promise<void> {
   const config = readConfig('worker');
-  const worker = await openWorker(config);
-  const { log, isReady, database } = worker;
-  const metrics = { source: createMetrics(database, allJobs), apiToken: config.API_TOKEN };
-  const health =
-    config.PORT === undefined
-      ? undefined
-      : await startHealthServer({ port: config.PORT, readiness: isReady, metrics, log });
-  await untilStopped();
-  await Promise.all([worker.stop(), health?.stop()]);
-  leave();
+  await serve(async () => {
+    const worker = await openWorker(config);
+    const { log, isReady, database } = worker;
+    const metrics = { source: createMetrics(database, allJobs), apiToken: config.API_TOKEN };
+    const health =
+      config.PORT === undefined
+        ? undefined
+        : await startHealthServer({ port: config.PORT, readiness: isReady, metrics, log });
+    return { stop: () => Promise.all([worker.stop(), health?.stop()]) };
+  });
 }
 
 /** `evenfall web` */
 export async function webCommand(): Promise<void> {
-  const web = await openWeb(readConfig('web'));
-  await untilStopped();
-  await web.stop();
+  const config = readConfig('web');
+  await serve(() => openWeb(config));
 }
 
 /** `evenfall start`: web and worker in one process, on services of our own with EVENFALL_EMBEDDED=1. */
 export async function startCommand(): Promise<void> {
   const asked = embeddedAsked();
-  const embedded = asked && (await openEmbedded(asked.path));
-  const config = readConfig('worker', embedded?.env);
-  if (embedded) await migrateAll(config, undefined, print);
-  const worker = await openWorker(config);
-  const web = await openWeb(config);
-  const deliveries = embedded?.deliverTo(web.url);
-  await untilStopped();
-  await deliveries?.stop();
-  await Promise.all([web.stop(), worker.stop()]);
-  await embedded?.stop();
-  leave();
+  await serve(async () => {
+    const embedded = asked && (await openEmbedded(asked.path));
+    const config = readConfig('worker', embedded?.env);
+    if (embedded) await migrateAll(config, undefined, print);
+    const worker = await openWorker(config);
+    const web = await openWeb(config);
+    const deliveries = embedded?.deliverTo(web.url);
+    return {
+      async stop() {
+        await deliveries?.stop();
+        await Promise.all([web.stop(), worker.stop()]);
+        await embedded?.stop();
+      },
+    };
+  });
+}
+
+/**
+ * Opens, waits for SIGTERM or SIGINT, stops, and ends the process: a call to Stripe that was left behind its
+ * fence, or BullMQ's connections to a Redis that is gone, would keep it. Listens from the very beginning, for a
+ * signal may come while it still opens; a second one ends the process as usual.
+ */
+async function serve(open: () => Promise<{ stop(): Promise<unknown> }>): Promise<never> {
+  const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  // asked to stop while it waits for a service that is absent: nothing runs yet that could be given back
+  const opened = await Promise.race([open(), asked.then(() => sleep(openingMs))]);
+  await asked;
+  setTimeout(() => process.exit(), graceMs + 15_000).unref();
+  await opened?.stop();
+  process.exit();
 }
 
 async function migrateAll(
@@ -152,54 +170,4 @@ async function openWeb(config: Config) {
     await Promise.all([backend.close(), database.close()]);
   };
   return { url: web.url, stop };
-}
-
-const embeddedWebhookSecret = 'whsec_embedded';
-
-/** Services of our own in .evenfall/, and stand-ins for what is not configured: a machine that has nothing can start. */
-async function openEmbedded(path: string | undefined) {
-  const { startEmbedded } = await import('../../embedded/index.ts');
-  const { deliverEvents, startStripeStandIn } = await import('../../stand-ins/stripe/index.ts');
-  const services = await startEmbedded({
-    dir: join(process.cwd(), '.evenfall'),
-    durable: true,
-    path,
-    log: print,
-  });
-  const client = postgres(services.databaseUrl, { max: 1, onnotice: () => {} });
-  await client.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
-  await client.end();
-  const standIn = await startStripeStandIn();
-  print(`The Stripe stand-in listens on ${standIn.url}`);
-  return {
-    env: {
-      DATABASE_URL: services.databaseUrl,
-      REDIS_URL: services.redisUrl,
-      STRIPE_SECRET_KEY: 'sk_test_embedded',
-      STRIPE_WEBHOOK_SECRET: embeddedWebhookSecret,
-      SECRET_KEY: 'of no use outside of this machine',
-      STRIPE_API_BASE: standIn.url,
-    },
-    deliverTo: (webUrl: string) =>
-      deliverEvents(standIn.store, { url: `${webUrl}/webhooks/stripe`, secret: embeddedWebhookSecret }),
-    async stop() {
-      await standIn.close();
-      await services.stop();
-    },
-  };
-}
-
-/**
- * Ends the process when all is stopped. A call to Stripe that was left behind its fence, or BullMQ's
- * connections to a Redis that is gone, would keep it.
- */
-function leave(): never {
-  process.exit();
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process as usual. */
-async function untilStopped(): Promise<void> {
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  // should a driver keep a socket open after everything was stopped, the process must still end
-  setTimeout(() => process.exit(), graceMs + 15_000).unref();
 }
