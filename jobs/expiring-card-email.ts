@@ -10,6 +10,7 @@
  * Stripe or the mail server did not answer for five days. Mend the cause, then `evenfall dead replay N`: it looks
  * again whether the mail is still due.
  */
+import type { TeamOfCustomerRow } from '../sql/queries.gen.ts';
 import { chargesTo } from '../src/billing/charges.ts';
 import { nobody, recipientOf } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
@@ -55,11 +56,13 @@ export const expiringCardEmail = defineJob({
     const charges = chargesTo(card, picture);
     if (charges.length === 0) return await stale(ctx, customerId, 'nothing will be charged to the card');
 
+    const { customer } = picture;
+    const [team] = await ctx.sql.teamOfCustomer({ customerId, namedTeam: customer.teamId });
     const notice = {
       kind: 'expiring-card',
       subject: `card:${cardId}`,
       occasion: `${card.expYear}-${String(card.expMonth).padStart(2, '0')}`,
-      teamId: null,
+      teamId: team?.teamId ?? null,
     } as const;
     const { expiresAt } = card;
     const [due] = await ctx.sql.cardExpiry({ expiresAt, cardWindow: ctx.policy.cardWindow, now: ctx.now });
@@ -67,22 +70,19 @@ export const expiringCardEmail = defineJob({
     if (due?.verdict !== 'due') {
       return await stale(ctx, customerId, `the card is good through ${notice.occasion}: too early to tell`);
     }
-    return await send(ctx, picture, card, charges, notice);
+    const to = recipientOf(team, customer.email);
+    if (to === undefined) return suppressed(ctx, notice, nobody);
+    return await send(ctx, { team, to }, card, charges, notice);
   },
 });
 
 async function send(
   ctx: Context,
-  { customer }: CustomerPicture,
+  { team, to }: { team: TeamOfCustomerRow | undefined; to: string },
   card: Card,
   charges: readonly Subscription[],
-  key: NoticeKey & { kind: 'expiring-card' },
+  notice: NoticeKey & { kind: 'expiring-card' },
 ): Promise<Outcome> {
-  const [team] = await ctx.sql.teamOfCustomer({ customerId: customer.id, namedTeam: customer.teamId });
-  const notice = { ...key, teamId: team?.teamId ?? null };
-  const to = recipientOf(team, customer.email);
-  if (to === undefined) return suppressed(ctx, notice, nobody);
-
   const { brand, last4, expMonth, expYear } = card;
   const happened = await ctx.notices.notify({
     ...notice,

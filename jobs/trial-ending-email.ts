@@ -46,11 +46,13 @@ export const trialEndingEmail = defineJob({
     if (!subscription) return skipped('Stripe does not know this subscription any more');
     const { trialEnd } = subscription;
     if (!trialEnd) return await stale(ctx, subscription, 'it has no trial');
+    const { customerId } = subscription;
+    const [team] = await ctx.sql.teamOfCustomer({ customerId, namedTeam: null });
     const notice = {
       kind: 'trial-ending',
       subject: `subscription:${subscriptionId}`,
       occasion: `${trialEnd.toISOString()} ${offset}`,
-      teamId: null,
+      teamId: team?.teamId ?? null,
     } as const;
     const { status } = subscription;
     if (status !== 'trialing')

@@ -394,7 +394,12 @@ describe('asked again when it is sent', () => {
     mailing.at(before(day - 1000));
     await mailing.runAll();
     expect(await notices()).toMatchObject([
-      { state: 'suppressed', reason: 'less than 24 hours of the trial are left', recipientHash: null },
+      {
+        state: 'suppressed',
+        reason: 'less than 24 hours of the trial are left',
+        recipientHash: null,
+        teamId: expect.any(String),
+      },
     ]);
     expect(inbox.messages).toEqual([]);
   });
