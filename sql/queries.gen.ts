@@ -390,6 +390,11 @@ export interface GiveUpEffectRow {
   id: number;
 }
 
+export interface TellUnknownRow {
+  id: number;
+  alertId: number;
+}
+
 export interface SettleUnknownRow {
   key: string;
   state: string;
@@ -609,8 +614,13 @@ export interface Machine {
    */
   giveUpEffect(parameters: { jobId: number | null; runNo: number; key: string }): Promise<GiveUpEffectRow[]>;
   /**
+   * The job goes on without an act that nobody can vouch for; people are told as of a dead letter, which stays open
+   * until the effect is settled.
+   */
+  tellUnknown(parameters: { runNo: number; code: string; error: unknown; jobId: number }): Promise<TellUnknownRow[]>;
+  /**
    * unknown → settled or released, by a person who looked. Of a mail the ledger of mails then says the same: it was
-   * sent, or it is due again.
+   * sent, or it is due again. A letter that only told of it is resolved; one of a dead job waits for its replay.
    */
   settleUnknown(parameters: { happened: boolean; who: string; id: number }): Promise<SettleUnknownRow[]>;
   /**
@@ -843,8 +853,13 @@ export const machine = {
     text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'unknown'\nfrom fence\nwhere e.key = $3 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
     parameters: ['jobId', 'runNo', 'key'],
   },
+  tellUnknown: {
+    text: "with letter as (\n  insert into evenfall.dead_letter (job_id, run_no, kind, team_id, class, code, error, attempts, crashes)\n  select j.id, $1, j.kind, j.team_id, 'unknown_effect', $2, $3, j.attempts, j.crashes\n  from evenfall.job j where j.id = $4\n  on conflict (job_id, run_no) do nothing\n  returning id\n)\nselect id as \"id\", evenfall.enqueue('alert-dead-letter', jsonb_build_object('deadLetterId', id)) as \"alert_id\"\nfrom letter",
+    parameters: ['runNo', 'code', 'error', 'jobId'],
+    json: ['error'],
+  },
   settleUnknown: {
-    text: "with looked as (\n  update evenfall.effect\n  set state = case when $1::boolean then 'settled' else 'released' end,\n      settled_at = case when $1::boolean then clock_timestamp() end,\n      evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', $2::text)\n  where id = $3 and state = 'unknown'\n  returning key, state\n), sent as (\n  update evenfall.notice n set state = 'sent' from looked\n  where n.state = 'unknown' and looked.state = 'settled'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n), again as (\n  delete from evenfall.notice n using looked\n  where n.state = 'unknown' and looked.state = 'released'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n)\nselect key as \"key\", state as \"state\" from looked",
+    text: "with looked as (\n  update evenfall.effect\n  set state = case when $1::boolean then 'settled' else 'released' end,\n      settled_at = case when $1::boolean then clock_timestamp() end,\n      evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', $2::text)\n  where id = $3 and state = 'unknown'\n  returning key, state, job_id\n), told as (\n  update evenfall.dead_letter d set resolved_at = clock_timestamp(), resolution = 'effect settled by ' || $2::text\n  from looked join evenfall.job j on j.id = looked.job_id\n  where d.job_id = j.id and j.state <> 'dead' and d.class = 'unknown_effect' and d.resolved_at is null\n), sent as (\n  update evenfall.notice n set state = 'sent' from looked\n  where n.state = 'unknown' and looked.state = 'settled'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n), again as (\n  delete from evenfall.notice n using looked\n  where n.state = 'unknown' and looked.state = 'released'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n)\nselect key as \"key\", state as \"state\" from looked",
     parameters: ['happened', 'who', 'id'],
   },
   promoteDue: {

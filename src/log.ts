@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { withoutAddresses } from './core/redact.ts';
 
 /**
  * Structured logs on standard output. Fields are ids, codes and numbers; what could hold a secret or an
@@ -32,8 +33,4 @@ function describeError(error: unknown): object {
     stack: frames.slice(0, 12).join('\n'),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
   };
-}
-
-function withoutAddresses(text: string): string {
-  return text.replaceAll(/[^\s@"'<>]+@[^\s@"'<>]+/g, '[address]');
 }

@@ -52,16 +52,33 @@ from fence
 where e.key = @key and e.job_id is not distinct from fence.id and e.run_no = @run_no and e.state = 'claimed'
 returning e.id;
 
+-- name: tellUnknown
+-- The job goes on without an act that nobody can vouch for; people are told as of a dead letter, which stays open
+-- until the effect is settled.
+with letter as (
+  insert into evenfall.dead_letter (job_id, run_no, kind, team_id, class, code, error, attempts, crashes)
+  select j.id, @run_no, j.kind, j.team_id, 'unknown_effect', @code, @error, j.attempts, j.crashes
+  from evenfall.job j where j.id = @job_id
+  on conflict (job_id, run_no) do nothing
+  returning id
+)
+select id as "id!", evenfall.enqueue('alert-dead-letter', jsonb_build_object('deadLetterId', id)) as "alert_id!"
+from letter;
+
 -- name: settleUnknown
 -- unknown → settled or released, by a person who looked. Of a mail the ledger of mails then says the same: it was
--- sent, or it is due again.
+-- sent, or it is due again. A letter that only told of it is resolved; one of a dead job waits for its replay.
 with looked as (
   update evenfall.effect
   set state = case when @happened::boolean then 'settled' else 'released' end,
       settled_at = case when @happened::boolean then clock_timestamp() end,
       evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', @who::text)
   where id = @id and state = 'unknown'
-  returning key, state
+  returning key, state, job_id
+), told as (
+  update evenfall.dead_letter d set resolved_at = clock_timestamp(), resolution = 'effect settled by ' || @who::text
+  from looked join evenfall.job j on j.id = looked.job_id
+  where d.job_id = j.id and j.state <> 'dead' and d.class = 'unknown_effect' and d.resolved_at is null
 ), sent as (
   update evenfall.notice n set state = 'sent' from looked
   where n.state = 'unknown' and looked.state = 'settled'

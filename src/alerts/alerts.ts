@@ -1,7 +1,7 @@
 import type { AlertPort, DeadLetterAlert } from '../core/alert.ts';
 import type { Log } from '../core/context.ts';
 import { describeFailure, Retryable } from '../core/errors.ts';
-import { withoutAddresses } from '../mail/redact.ts';
+import { withoutAddresses } from '../core/redact.ts';
 import type { MailTransport } from '../mail/transport.ts';
 import type { Channel, Notice } from './channel.ts';
 import { mailChannel } from './mail-channel.ts';

@@ -3,7 +3,7 @@ import { createTransport } from 'nodemailer';
 import type { Log } from '../core/context.ts';
 import { Misconfigured } from '../core/errors.ts';
 import { mailFailure } from './failure.ts';
-import { withoutAddresses } from './redact.ts';
+import { withoutAddresses } from '../core/redact.ts';
 
 export interface OutgoingMail {
   readonly to: string;

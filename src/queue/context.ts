@@ -10,7 +10,8 @@ import type { RunOfJob } from './effect-ledger.ts';
 import { noticeLedger } from './notices.ts';
 import { runSweep } from './sweep.ts';
 
-export interface ContextParts {
+/** What jobs are run with: the adapters that the entry points build. */
+export interface Adapters {
   readonly database: Database;
   readonly stripe: StripePort;
   readonly alerts: AlertPort;
@@ -19,6 +20,9 @@ export interface ContextParts {
   /** Keyed with SECRET_KEY. */
   readonly hash: (text: string) => string;
   readonly log: Log;
+}
+
+export interface ContextParts extends Adapters {
   readonly failpoint: AtFailpoint;
   readonly kill: AbortSignal;
   readonly run: RunOfJob;

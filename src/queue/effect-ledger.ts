@@ -112,16 +112,17 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
     return await database.transaction(async (tx) => {
       const [unknown] = await fenced(tx.giveUpEffect({ ...run, key: act.key }));
       await act.giveUp?.(tx);
+      if (act.unknown === 'give-up' && run.jobId !== null) {
+        const error = describeFailure(unknownEffect(act, unknown?.id));
+        await tx.tellUnknown({ jobId: run.jobId, runNo: run.runNo, code: act.kind, error });
+      }
       return unknown?.id;
     });
   }
 
   function giveUp(act: Act, id: number | null | undefined): Performed {
     if (act.unknown === 'give-up') return { happened: 'unknown', evidence: {} };
-    throw new Terminal(
-      `nobody can say whether ${act.key} happened; look, then \`evenfall effect settle ${id} --happened|--did-not\` and replay`,
-      { facts: { class: 'unknown_effect', code: act.kind } },
-    );
+    throw unknownEffect(act, id);
   }
 
   async function fenced<Row>(write: Promise<Row[]>): Promise<Row[]> {
@@ -133,4 +134,12 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
   const begun = async () => (await statements.begunEffects(run)) as Begun[];
 
   return { begun, perform };
+}
+
+function unknownEffect(act: Act, id: number | null | undefined): Terminal {
+  const settle = `\`evenfall effect settle ${id} --happened|--did-not\``;
+  const then = act.unknown === 'give-up' ? '; the job goes on without it' : ' and replay';
+  return new Terminal(`nobody can say whether ${act.key} happened; look, then ${settle}${then}`, {
+    facts: { class: 'unknown_effect', code: act.kind },
+  });
 }

@@ -1,25 +1,15 @@
 import type { Queries } from '../../sql/queries.gen.ts';
-import type { Context, Log } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { describeFailure } from '../core/errors.ts';
 import type { AnyJob } from '../core/job.ts';
 import { noFailpoints } from '../core/failpoints.ts';
-import type { AlertPort } from '../core/alert.ts';
-import type { MailPort } from '../core/mail.ts';
-import type { Policy } from '../core/policy.ts';
-import type { StripePort, Subscription } from '../core/stripe.ts';
+import type { Subscription } from '../core/stripe.ts';
 import type { Database } from '../db/connect.ts';
 import { buildContext } from './context.ts';
+import type { Adapters } from './context.ts';
 import { runSweep } from './sweep.ts';
 
-export interface InlineOptions {
-  readonly database: Database;
-  readonly stripe: StripePort;
-  readonly alerts: AlertPort;
-  readonly mail: MailPort;
-  readonly policy: Policy;
-  /** Keyed with SECRET_KEY. */
-  readonly hash: (text: string) => string;
-  readonly log: Log;
+export interface InlineOptions extends Adapters {
   /** Pretend that it is this time. */
   readonly now?: Date | undefined;
   /** Read everything, change nothing, here or outside. */

@@ -1,33 +1,20 @@
-import type { AlertPort } from '../core/alert.ts';
-import type { Log } from '../core/context.ts';
 import { Retryable, StaleRun, Terminal, describeFailure } from '../core/errors.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
 import type { AnyJob } from '../core/job.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { payloadProblem } from '../core/payload.ts';
-import type { MailPort } from '../core/mail.ts';
-import type { Policy } from '../core/policy.ts';
 import { retryDelayMs } from '../core/retry.ts';
-import type { StripePort } from '../core/stripe.ts';
-import type { Database } from '../db/connect.ts';
 import { isPassingTrouble } from '../db/trouble.ts';
 import type { StartRow } from '../../sql/queries.gen.ts';
 import { buildContext } from './context.ts';
+import type { Adapters } from './context.ts';
 import { persist } from './persist.ts';
 
-export interface RunnerOptions {
-  readonly database: Database;
+export interface RunnerOptions extends Adapters {
   readonly jobs: readonly AnyJob[];
   readonly workerId: string;
   /** ISO 8601: how long a worker may be silent before its jobs are another's. */
   readonly lease: string;
-  readonly stripe: StripePort;
-  readonly alerts: AlertPort;
-  readonly mail: MailPort;
-  readonly policy: Policy;
-  /** Keyed with SECRET_KEY. */
-  readonly hash: (text: string) => string;
-  readonly log: Log;
   readonly failpoint: AtFailpoint;
   /** Milliseconds that business time is ahead of the database's clock; 0 but in tests and the demo. */
   readonly clockOffsetMs: () => number;

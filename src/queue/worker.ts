@@ -1,19 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AlertPort } from '../core/alert.ts';
 import type { Log } from '../core/context.ts';
 import { Misconfigured } from '../core/errors.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
 import { queueNames } from '../core/job.ts';
 import type { AnyJob, QueueName } from '../core/job.ts';
-import type { MailPort } from '../core/mail.ts';
-import type { Policy } from '../core/policy.ts';
-import type { StripePort } from '../core/stripe.ts';
 import type { Database } from '../db/connect.ts';
 import { isPassingTrouble } from '../db/trouble.ts';
 import type { QueueBackend, TicketQueue, TicketWorker } from './backend.ts';
 import { carry } from './carrier.ts';
+import type { Adapters } from './context.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Heartbeat, lease } from './heartbeat.ts';
 import { Reconciler } from './reconciler.ts';
@@ -21,21 +18,13 @@ import { Runner, shutdownReason } from './runner.ts';
 import { Scheduler, tickName } from './scheduler.ts';
 import type { SchedulerQueue } from './scheduler.ts';
 
-export interface WorkerOptions {
-  readonly database: Database;
+export interface WorkerOptions extends Adapters {
   /** One connection that nothing else uses: the lease must not wait for a busy pool. */
   readonly heartbeatDatabase: Database;
   readonly backend: QueueBackend;
   readonly jobs: readonly AnyJob[];
   /** Jobs at once, in each queue. */
   readonly concurrency: number;
-  readonly stripe: StripePort;
-  readonly alerts: AlertPort;
-  readonly mail: MailPort;
-  readonly policy: Policy;
-  /** Keyed with SECRET_KEY. */
-  readonly hash: (text: string) => string;
-  readonly log: Log;
   readonly failpoint: AtFailpoint;
   readonly clockOffsetMs: () => number;
   readonly random: () => number;

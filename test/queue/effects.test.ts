@@ -429,6 +429,19 @@ describe('where nobody can be asked', () => {
     expect(await statements.unknownEffects()).toEqual([{ effects: 1 }]);
     expect([world.acted, await facts()]).toEqual([1, 0]);
     expect(await job(id)).toMatchObject({ state: 'done' });
+
+    // people are told, once, until one of them settles it
+    const [unknown] = await sql`select id from evenfall.effect`;
+    const letters = () =>
+      sql`select class, code, error->>'message' as message, resolution from evenfall.dead_letter`;
+    const settle = expect.stringContaining(`evenfall effect settle ${unknown!['id']} `);
+    expect(await letters()).toEqual([
+      { class: 'unknown_effect', code: 'test.act', message: settle, resolution: null },
+    ]);
+    const asked = await sql`select state from evenfall.job where kind = 'alert-dead-letter'`;
+    expect(asked).toEqual([{ state: 'queued' }]);
+    await statements.settleUnknown({ id: unknown!['id'] as number, happened: true, who: 'ann' });
+    expect(await letters()).toMatchObject([{ resolution: 'effect settled by ann' }]);
   });
 
   for (const policy of [{ unknown: 'dead' }, {}] as const) {
