@@ -14,15 +14,16 @@ import type { TeamOfCustomerRow } from '../sql/queries.gen.ts';
 import { chargesTo } from '../src/billing/charges.ts';
 import { nobody, recipientOf } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
-import { Terminal } from '../src/core/errors.ts';
+import { ifKnown } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
+import { suppressed } from '../src/core/notices.ts';
 import type { NoticeKey } from '../src/core/notices.ts';
 import { done, skipped } from '../src/core/outcome.ts';
 import type { Outcome } from '../src/core/outcome.ts';
 import { payload, stripeId } from '../src/core/payload.ts';
 import { minutes, seconds } from '../src/core/retry.ts';
-import type { Card, CustomerPicture, Subscription } from '../src/core/stripe.ts';
-import { syncCustomer } from './sync-customer.ts';
+import type { Card, Subscription } from '../src/core/stripe.ts';
+import { stale } from './sync-customer.ts';
 
 export const expiringCardEmail = defineJob({
   name: 'expiring-card-email',
@@ -48,7 +49,7 @@ export const expiringCardEmail = defineJob({
     const [known] = await ctx.sql.customerOfCard({ id: cardId });
     if (!known) return skipped('no customer is known to have this card');
     const { customerId } = known;
-    const picture = await readCustomer(ctx, customerId);
+    const picture = await ifKnown(ctx.stripe.readCustomer(customerId));
     if (!picture) return skipped('Stripe does not know the customer any more');
     const card = picture.cards.find(({ id }) => id === cardId);
     if (!card)
@@ -66,12 +67,12 @@ export const expiringCardEmail = defineJob({
     } as const;
     const { expiresAt } = card;
     const [due] = await ctx.sql.cardExpiry({ expiresAt, cardWindow: ctx.policy.cardWindow, now: ctx.now });
-    if (due?.verdict === 'expired') return suppressed(ctx, notice, 'the card has expired');
+    if (due?.verdict === 'expired') return suppressed(ctx.notices, notice, 'the card has expired');
     if (due?.verdict !== 'due') {
       return await stale(ctx, customerId, `the card is good through ${notice.occasion}: too early to tell`);
     }
     const to = recipientOf(team, customer.email);
-    if (to === undefined) return suppressed(ctx, notice, nobody);
+    if (to === undefined) return suppressed(ctx.notices, notice, nobody);
     return await send(ctx, { team, to }, card, charges, notice);
   },
 });
@@ -104,23 +105,4 @@ function nextCharge(charges: readonly Subscription[], now: Date) {
     if (at && at > now) return { at, price: amount === null ? null : { amount, currency } };
   }
   return null;
-}
-
-/** The mirror lags behind Stripe: it is asked for again, so that the next sweep does not find the same. */
-async function stale(ctx: Context, customerId: string, reason: string): Promise<Outcome> {
-  await ctx.enqueue(syncCustomer, { customerId });
-  return skipped(reason);
-}
-
-function suppressed(ctx: Context, notice: NoticeKey, reason: string): Outcome {
-  return skipped(reason, {}, (tx) => ctx.notices.suppress(tx, { ...notice, reason }));
-}
-
-async function readCustomer(ctx: Context, id: string): Promise<CustomerPicture | undefined> {
-  try {
-    return await ctx.stripe.readCustomer(id);
-  } catch (error) {
-    if (error instanceof Terminal && error.facts.class === 'not_found') return undefined;
-    throw error;
-  }
 }

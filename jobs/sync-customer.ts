@@ -13,7 +13,8 @@
 import { mirrorRows } from '../src/billing/mirror.ts';
 import type { Context } from '../src/core/context.ts';
 import { defineJob } from '../src/core/job.ts';
-import { done } from '../src/core/outcome.ts';
+import { done, skipped } from '../src/core/outcome.ts';
+import type { Outcome } from '../src/core/outcome.ts';
 import { payload, stripeId } from '../src/core/payload.ts';
 import { hours, seconds } from '../src/core/retry.ts';
 import type { CustomerPicture, Subscription } from '../src/core/stripe.ts';
@@ -57,4 +58,10 @@ async function read(ctx: Context, customerId: string): Promise<CustomerPicture> 
     subscriptions.push(await ctx.stripe.retrieveSubscription(id));
   }
   return { ...picture, subscriptions };
+}
+
+/** How a job ends that finds the mirror behind Stripe: it is read again, so that the next sweep does not find the same. */
+export async function stale(ctx: Context, customerId: string, reason: string): Promise<Outcome> {
+  await ctx.enqueue(syncCustomer, { customerId });
+  return skipped(reason);
 }

@@ -12,15 +12,16 @@
 import { chargedTo } from '../src/billing/charges.ts';
 import { nobody, recipientOf } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
-import { Terminal } from '../src/core/errors.ts';
+import { ifKnown } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
+import { suppressed } from '../src/core/notices.ts';
 import type { NoticeKey } from '../src/core/notices.ts';
 import { done, skipped } from '../src/core/outcome.ts';
 import type { Outcome } from '../src/core/outcome.ts';
 import { duration, payload, stripeId } from '../src/core/payload.ts';
 import { minutes, seconds } from '../src/core/retry.ts';
 import type { Subscription } from '../src/core/stripe.ts';
-import { syncCustomer } from './sync-customer.ts';
+import { stale } from './sync-customer.ts';
 
 export const trialEndingEmail = defineJob({
   name: 'trial-ending-email',
@@ -42,11 +43,10 @@ export const trialEndingEmail = defineJob({
     if (await ctx.notices.giveUpBegun())
       return skipped('an earlier run died while it sent the mail: perhaps sent');
 
-    const subscription = await retrieve(ctx, subscriptionId);
+    const subscription = await ifKnown(ctx.stripe.retrieveSubscription(subscriptionId));
     if (!subscription) return skipped('Stripe does not know this subscription any more');
-    const { trialEnd } = subscription;
-    if (!trialEnd) return await stale(ctx, subscription, 'it has no trial');
-    const { customerId } = subscription;
+    const { customerId, trialEnd } = subscription;
+    if (!trialEnd) return await stale(ctx, customerId, 'it has no trial');
     const [team] = await ctx.sql.teamOfCustomer({ customerId, namedTeam: null });
     const notice = {
       kind: 'trial-ending',
@@ -56,9 +56,9 @@ export const trialEndingEmail = defineJob({
     } as const;
     const { status } = subscription;
     if (status !== 'trialing')
-      return suppressed(ctx, notice, `the trial is over: the subscription is ${status}`);
+      return suppressed(ctx.notices, notice, `the trial is over: the subscription is ${status}`);
     // may be taken back until the last moment, so nothing is written down
-    if (subscription.ending) return await stale(ctx, subscription, 'it is cancelled and ends by itself');
+    if (subscription.ending) return await stale(ctx, customerId, 'it is cancelled and ends by itself');
 
     const [due] = await ctx.sql.trialReminder({
       trialStart: subscription.trialStart,
@@ -71,17 +71,13 @@ export const trialEndingEmail = defineJob({
       case 'due':
         return await send(ctx, subscription, trialEnd, notice);
       case 'late':
-        return suppressed(ctx, notice, 'less than 24 hours of the trial are left');
+        return suppressed(ctx.notices, notice, 'less than 24 hours of the trial are left');
       case 'superseded':
         return skipped('a later reminder is due by now');
       case 'short':
-        return await stale(ctx, subscription, `the whole trial is no longer than ${offset}`);
+        return await stale(ctx, customerId, `the whole trial is no longer than ${offset}`);
       default:
-        return await stale(
-          ctx,
-          subscription,
-          `the trial ends at ${trialEnd.toISOString()}: too early to tell`,
-        );
+        return await stale(ctx, customerId, `the trial ends at ${trialEnd.toISOString()}: too early to tell`);
     }
   },
 });
@@ -97,7 +93,7 @@ async function send(
   const [team] = await ctx.sql.teamOfCustomer({ customerId, namedTeam: customer.teamId });
   const notice = { ...key, teamId: team?.teamId ?? null };
   const to = recipientOf(team, customer.email);
-  if (to === undefined) return suppressed(ctx, notice, nobody);
+  if (to === undefined) return suppressed(ctx.notices, notice, nobody);
 
   const happened = await ctx.notices.notify({
     ...notice,
@@ -112,23 +108,4 @@ async function send(
     },
   });
   return done({ sent: happened, occasion: notice.occasion });
-}
-
-/** The mirror lags behind Stripe: it is asked for again, so that the next sweep does not find the same. */
-async function stale(ctx: Context, { customerId }: Subscription, reason: string): Promise<Outcome> {
-  await ctx.enqueue(syncCustomer, { customerId });
-  return skipped(reason);
-}
-
-function suppressed(ctx: Context, notice: NoticeKey, reason: string): Outcome {
-  return skipped(reason, {}, (tx) => ctx.notices.suppress(tx, { ...notice, reason }));
-}
-
-async function retrieve(ctx: Context, id: string): Promise<Subscription | undefined> {
-  try {
-    return await ctx.stripe.retrieveSubscription(id);
-  } catch (error) {
-    if (error instanceof Terminal && error.facts.class === 'not_found') return undefined;
-    throw error;
-  }
 }

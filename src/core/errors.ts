@@ -88,3 +88,13 @@ export function describeFailure(error: unknown): FailureFacts & { message: strin
     message: `unexpected ${name}${code === undefined ? '' : ` (${code})`}; the worker's log has the stack`,
   };
 }
+
+/** What was asked for, or undefined where the other side does not know it (any more). */
+export async function ifKnown<T>(asking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (error instanceof Terminal && error.facts.class === 'not_found') return undefined;
+    throw error;
+  }
+}

@@ -1,5 +1,7 @@
 import type { Queries } from '../../sql/queries.gen.ts';
 import type { MailName, MailProps } from './mail.ts';
+import { skipped } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
 
 /** Which mail, about what, on which occasion: sent once at most, whoever asks for it. */
 export interface NoticeKey {
@@ -35,4 +37,9 @@ export interface Notices {
    * any. First thing in a job: otherwise a later look at the facts could deny a mail that went out.
    */
   giveUpBegun(): Promise<boolean>;
+}
+
+/** The outcome of a mail that is not sent, with its row in the ledger, for this reason. */
+export function suppressed(notices: Notices, notice: NoticeKey, reason: string): Outcome {
+  return skipped(reason, {}, (tx) => notices.suppress(tx, { ...notice, reason }));
 }

@@ -42,7 +42,9 @@ export async function sweepNow(
   const [clock] = await database.statements.databaseNow();
   const now = options.now ?? clock?.now ?? new Date(0);
   const targets = await findSweep(database, kind).list(sweepParameters(now, policy));
-  const swept = await runSweep(database, kind, { now, policy, dryRun });
+  const swept = dryRun
+    ? { due: targets.length, enqueued: 0 }
+    : await runSweep(database, kind, { now, policy });
   return {
     sweep: kind,
     now,
