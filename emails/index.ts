@@ -1,5 +1,7 @@
 import type { MailName, MailProps } from '../src/core/mail.ts';
+import { mail as accountDeactivated } from './account-deactivated.tsx';
 import type { App } from './app.ts';
+import { mail as deletionNotice } from './deletion-notice.tsx';
 import { mail as expiringCard } from './expiring-card.tsx';
 import type { Mail } from './mail.ts';
 import { mail as trialEnding } from './trial-ending.tsx';
@@ -8,4 +10,6 @@ import { mail as trialEnding } from './trial-ending.tsx';
 export const mails: { readonly [Name in MailName]: Mail<MailProps[Name] & { readonly app: App }> } = {
   'trial-ending': trialEnding,
   'expiring-card': expiringCard,
+  'deletion-notice': deletionNotice,
+  'account-deactivated': accountDeactivated,
 };

@@ -69,6 +69,7 @@ async function readPage(ctx: Context, at: Position): Promise<Position> {
     ...behind(at, page),
     count: page.subscriptions.length + page.customers.length + page.cards.length,
     readAt: clock?.readAt ?? '',
+    now: ctx.now,
     seen: mirrorRows(page, ctx.hash),
   });
   return moved ?? stepAside();

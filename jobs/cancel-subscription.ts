@@ -14,7 +14,6 @@ import type { Context } from '../src/core/context.ts';
 import { Retryable, Terminal } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
 import { done, skipped } from '../src/core/outcome.ts';
-import type { Outcome } from '../src/core/outcome.ts';
 import { choice, payload, stripeId, teamId } from '../src/core/payload.ts';
 import { hours, seconds } from '../src/core/retry.ts';
 import type { Subscription } from '../src/core/stripe.ts';
@@ -50,60 +49,94 @@ export const cancelSubscription = defineJob({
 
   async run(ctx, { teamId, customerId, subscriptionId, when }) {
     if (subscriptionId !== undefined) {
-      return await endAll(ctx, when, async () => [await ctx.stripe.retrieveSubscription(subscriptionId)]);
+      const look = async () => [await ctx.stripe.retrieveSubscription(subscriptionId)];
+      return done(await endAll(ctx, when, [look]));
     }
     const customer = customerId ?? (await customerOfTeam(ctx, teamId ?? ''));
     if (customer === null) return skipped('the team has no Stripe customer');
-    return await endAll(ctx, when, () => ctx.stripe.listLiveSubscriptions(customer), teamId);
+    return done(await endAll(ctx, when, [liveOf(ctx, customer)], teamId));
   },
 });
+
+/**
+ * Cancels at once every live subscription of these customers, for another kind whose own business that is: by the
+ * same effects, so that both kinds together do it once.
+ *
+ * @throws Retryable or Terminal what kept one from being ended; the others are ended all the same
+ */
+export async function cancelAllNow(ctx: Context, customerIds: readonly string[]): Promise<Ended> {
+  return await endAll(
+    ctx,
+    'now',
+    customerIds.map((customerId) => liveOf(ctx, customerId)),
+  );
+}
 
 type When = 'now' | 'at_period_end';
 
 /** One ending, as it is claimed: what a later run has to know of it. */
 type Ending = { subscriptionId: string; customerId: string; statusBefore: string; when: When };
 
-/** Ends what is live, then looks again: a subscription can begin while others are being cancelled. */
-async function endAll(
-  ctx: Context,
-  when: When,
-  look: () => Promise<Subscription[]>,
-  teamId?: string,
-): Promise<Outcome> {
+/** Ids of subscriptions: those that this run ended, and those that it found to be over. */
+type Ended = { cancelled: string[]; alreadyOver: string[] };
+
+/** Finds what may be live. */
+type Look = () => Promise<Subscription[]>;
+
+function liveOf(ctx: Context, customerId: string): Look {
+  return () => ctx.stripe.listLiveSubscriptions(customerId);
+}
+
+/** Ends what an earlier run had begun, and all that these looks find. */
+async function endAll(ctx: Context, when: When, looks: Look[], teamId?: string): Promise<Ended> {
   const cancelled = new Set<string>();
   const over = new Set<string>();
-  // what an earlier run ended but could not record is over by now, and no look would find it
-  for (const { key, about } of await ctx.effects.begun()) {
-    const ending = about as Ending;
+
+  const endOne = async (key: string, ending: Ending) => {
     await end(ctx, key, ending, teamId);
     cancelled.add(ending.subscriptionId);
-  }
-  for (let looks = 0; looks < 3; looks++) {
-    const open = [];
-    for (const subscription of await look()) {
-      if (!isEnded(subscription, when)) open.push(subscription);
-      else if (!cancelled.has(subscription.id)) over.add(subscription.id);
-    }
-    if (open.length === 0) return done({ cancelled: [...cancelled], alreadyOver: [...over] });
-    const failures: (Retryable | Terminal)[] = [];
-    for (const { id, customerId, status } of open) {
-      const ending = { subscriptionId: id, customerId, statusBefore: status, when };
-      try {
-        await end(ctx, keyOf(ctx, id, when), ending, teamId);
-        cancelled.add(id);
-      } catch (error) {
-        // one that cannot be ended must not let its siblings go on billing
-        if (!(error instanceof Retryable || error instanceof Terminal)) throw error;
-        failures.push(error);
+  };
+  // what an earlier run ended but could not record is over by now, and no look would find it
+  const endBegun = async () => {
+    const begun = (await ctx.effects.begun()).filter(({ key }) => key.startsWith('stripe:cancel'));
+    await toEach(begun, ({ key, about }) => endOne(key, about as Ending));
+  };
+  // what is live, then looks again: a subscription can begin while others are being cancelled
+  const endFound = async (look: Look) => {
+    for (let rounds = 0; rounds < 3; rounds++) {
+      const open = [];
+      for (const subscription of await look()) {
+        if (!isEnded(subscription, when)) open.push(subscription);
+        else if (!cancelled.has(subscription.id)) over.add(subscription.id);
       }
+      if (open.length === 0) return;
+      await toEach(open, ({ id, customerId, status }) =>
+        endOne(keyOf(ctx, id, when), { subscriptionId: id, customerId, statusBefore: status, when }),
+      );
     }
-    // what may still work first: the job is not dead as long as there is any
-    const failure = failures.find((each) => each instanceof Retryable) ?? failures[0];
-    if (failure) throw failure;
+    throw new Retryable('subscriptions are still live after three rounds of cancelling', {
+      facts: { class: 'still_live', subject: [...cancelled].join(' ') },
+    });
+  };
+
+  await toEach([endBegun, ...looks.map((look) => () => endFound(look))], (step) => step());
+  return { cancelled: [...cancelled], alreadyOver: [...over] };
+}
+
+/** One that cannot be ended must not let the others go on billing: each is tried, then the failure is thrown. */
+async function toEach<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const failures: (Retryable | Terminal)[] = [];
+  for (const item of items) {
+    try {
+      await act(item);
+    } catch (error) {
+      if (!(error instanceof Retryable || error instanceof Terminal)) throw error;
+      failures.push(error);
+    }
   }
-  throw new Retryable('subscriptions are still live after three rounds of cancelling', {
-    facts: { class: 'still_live', subject: [...cancelled].join(' ') },
-  });
+  // what may still work first: the job is not dead as long as there is any
+  const failure = failures.find((each) => each instanceof Retryable) ?? failures[0];
+  if (failure) throw failure;
 }
 
 /**

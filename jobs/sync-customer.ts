@@ -41,7 +41,7 @@ export const syncCustomer = defineJob({
     const seen = mirrorRows({ customers: [customer], subscriptions, cards }, ctx.hash);
     const detail = { deleted: customer.deleted, subscriptions: subscriptions.length, cards: cards.length };
     return done(detail, async (tx) => {
-      await tx.mirror({ readAt, seen });
+      await tx.mirror({ readAt, seen, now: ctx.now });
       // of a deleted customer nothing was listed, so nothing was missing from the list
       if (!customer.deleted) await tx.markGoneOfCustomer({ customerId, readAt });
       await tx.markDetachedOfCustomer({ customerId, readAt });
@@ -58,6 +58,11 @@ async function read(ctx: Context, customerId: string): Promise<CustomerPicture> 
     subscriptions.push(await ctx.stripe.retrieveSubscription(id));
   }
   return { ...picture, subscriptions };
+}
+
+/** Reads customers again, of which Stripe has said more than the mirror knows. */
+export async function syncAll(ctx: Context, customerIds: readonly string[]): Promise<void> {
+  for (const customerId of customerIds) await ctx.enqueue(syncCustomer, { customerId });
 }
 
 /** How a job ends that finds the mirror behind Stripe: it is read again, so that the next sweep does not find the same. */

@@ -169,14 +169,16 @@ async function readSweep(sql: postgres.Sql, kind: string, source: string): Promi
 
 /**
  * One statement for all that is due. What is live already stands; rows go in by key, so that two sweeps at once
- * wait for each other and never in a circle. A job's time is the database's, whatever @now says.
+ * wait for each other and never in a circle. A kind without key fields is one job, whomever it is about. A job's time
+ * is the database's, whatever @now says.
  */
 function enqueueText(kind: string, select: string): string {
   return `with due as (
 ${select}
 ), enqueued as (
   insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)
-  select k.kind, k.queue, due.payload, k.payload_version, evenfall.default_key(k.key_fields, due.payload),
+  select k.kind, k.queue, due.payload, k.payload_version,
+    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),
     coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,
     'sweep:${kind}'
   from due cross join evenfall.job_kind k

@@ -1,6 +1,7 @@
 /**
  * `npm run screenshots`: starts Evenfall with a running, a delayed and a dead cancellation, looks at Bull Board in
- * headless Chromium, and writes docs/bull-board*.png. Needs `chromium` on the path, and a build.
+ * headless Chromium, and writes docs/bull-board*.png; then every mail to customers, as docs/mail-*.png. Needs
+ * /usr/bin/chromium, and a build.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import postgres from 'postgres';
+import type { Mail } from '../emails/mail.ts';
 import { freePort } from '../src/embedded/ports.ts';
 import { startEmbedded } from '../src/embedded/index.ts';
 import { packageRoot } from '../src/package-root.ts';
@@ -102,6 +104,15 @@ for (const [name, path] of [
     await page.getByText('attempt 1 failed').first().waitFor();
   }
   await page.screenshot({ path: join(packageRoot, 'docs', `${name}.png`) });
+}
+// Node reads no JSX: the mails as they were built
+const built = async (...path: string[]): Promise<unknown> => await import(join(packageRoot, 'dist', ...path));
+const { mails } = (await built('emails', 'index.js')) as { mails: Record<string, Mail<object>> };
+const { renderMail } = (await built('src', 'mail', 'render.js')) as typeof import('../src/mail/render.ts');
+const sheet = await browser.newPage({ viewport: { width: 800, height: 100 } });
+for (const [name, mail] of Object.entries(mails)) {
+  await sheet.setContent((await renderMail(mail, mail.previewProps)).html);
+  await sheet.screenshot({ path: join(packageRoot, 'docs', `mail-${name}.png`), fullPage: true });
 }
 await browser.close();
 for (const child of processes) {

@@ -3,7 +3,9 @@
 -- these functions, and through nothing else.
 --
 -- Views keep the app's own id types, so that its primary keys serve. Timestamps are timestamptz.
--- Functions take text, return void, and bear being called twice.
+-- Functions take text, return void, and bear being called twice. In them write app_delete_team.id and not id alone,
+-- which would be the column. An invitation counts as a membership: list it in app_membership, in whatever role.
+-- `evenfall doctor` checks all of it, and tries the locks.
 
 create or replace view evenfall.app_team as
 select t.id, t.name, t.owner_id, t.created_at, t.stripe_customer_id, t.time_zone, t.trial_ends_at

@@ -19,6 +19,9 @@ create table if not exists public.teams (
   time_zone          text,
   trial_ends_at      timestamptz
 );
+create index if not exists users_customer on public.users (stripe_customer_id);
+create index if not exists teams_owner on public.teams (owner_id);
+create index if not exists teams_customer on public.teams (stripe_customer_id);
 create table if not exists public.memberships (
   team_id bigint not null references public.teams,
   user_id bigint not null references public.users,

@@ -9,6 +9,33 @@ export interface Statement {
   readonly json?: readonly string[];
 }
 
+export interface AccountOfRow {
+  id: string;
+  email: string | null;
+  isActive: boolean;
+}
+
+export interface SharedTeamsOfRow {
+  id: string;
+}
+
+export interface CustomersOfAccountRow {
+  id: string;
+}
+
+export interface CancelledByJobRow {
+  id: string;
+}
+
+export interface DeactivateUserRow {
+  deactivated: string | null;
+}
+
+export interface DeactivatedByJobRow {
+  at: Date;
+  cancelled: number;
+}
+
 export interface DeadLetterToTellRow {
   id: number;
   jobId: number;
@@ -21,6 +48,136 @@ export interface DeadLetterToTellRow {
 }
 
 export interface MarkAlertedRow {
+  id: number;
+}
+
+export interface PictureOfStripeRow {
+  isFresh: boolean;
+  isOurs: boolean;
+}
+
+export interface TeamToEndRow {
+  id: string;
+  name: string | null;
+  createdAt: Date;
+  timeZone: string | null;
+  ownerId: string | null;
+  ownerEmail: string | null;
+  ownerIsActive: boolean;
+  ownerIsVerified: boolean;
+  isOld: boolean;
+  spared: string | null;
+}
+
+export interface CustomersOfTeamRow {
+  id: string;
+}
+
+export interface LinkedElsewhereRow {
+  id: string;
+}
+
+export interface RememberPaidRow {
+  id: string;
+}
+
+export interface LiveMarkRow {
+  id: number;
+  state: string;
+  ownerId: string | null;
+  announcedDeleteAt: Date;
+  deleteAfter: Date | null;
+  customerIds: string[] | null;
+}
+
+export interface OpenMarkRow {
+  id: number;
+  state: string;
+  ownerId: string | null;
+  announcedDeleteAt: Date;
+  deleteAfter: Date | null;
+  customerIds: string[] | null;
+}
+
+export interface LockMarkRow {
+  id: number;
+  state: string;
+  ownerId: string | null;
+  isDue: boolean | null;
+}
+
+export interface HoldTeamRow {
+  held: string | null;
+}
+
+export interface LockTeamRow {
+  locked: string | null;
+}
+
+export interface LockUserRow {
+  locked: string | null;
+}
+
+export interface StartClockRow {
+  deleteAfter: Date;
+}
+
+export interface ClearMarkRow {
+  id: number;
+}
+
+export interface TryTeamFuseRow {
+  verdict: string;
+}
+
+export interface AskedLatelyRow {
+  isYoung: boolean;
+}
+
+export interface BeginDeletionRow {
+  id: number;
+}
+
+export interface DeleteTeamRow {
+  deleted: string | null;
+}
+
+export interface EndDeletionRow {
+  id: number;
+}
+
+export interface DeleteUserRow {
+  deleted: string | null;
+}
+
+export interface OwnerToEndRow {
+  id: string;
+  email: string | null;
+  kept: string | null;
+}
+
+export interface HoldsOnTeamRow {
+  teamId: string;
+}
+
+export interface RecordFindingRow {
+  id: number;
+  alertId: number;
+}
+
+export interface FindingToTellRow {
+  id: number;
+  kind: string;
+  subject: string;
+  teamId: string | null;
+  message: string;
+  detail: unknown;
+  jobId: number | null;
+  foundAt: Date;
+  acknowledgedAt: Date | null;
+}
+
+export interface MarkFindingAlertedRow {
   id: number;
 }
 
@@ -100,9 +257,128 @@ export interface CustomerOfTeamRow {
   stripeCustomerId: string | null;
 }
 
+export interface CountUnverifiedUsersRow {
+  due: number;
+}
+
+export interface UnverifiedUsersRow {
+  id: string;
+  email: string | null;
+}
+
+export interface UnverifiedUserRow {
+  createdAt: Date;
+  kept: string | null;
+}
+
+export interface SparedBeforeRow {
+  id: number;
+}
+
+export interface TryUserFuseRow {
+  verdict: string;
+}
+
 export interface Queries {
+  /**
+   * A user as the app has it.
+   */
+  accountOf(parameters: { userId: string }): Promise<AccountOfRow[]>;
+  /**
+   * Teams that the user owns and that others are members of; an invitation counts.
+   */
+  sharedTeamsOf(parameters: { userId: string }): Promise<SharedTeamsOfRow[]>;
+  /**
+   * The Stripe customers that end with the account: the user's own, and those of the teams owned. Of teams where
+   * the user is merely a member, none.
+   */
+  customersOfAccount(parameters: { userId: string }): Promise<CustomersOfAccountRow[]>;
+  /**
+   * The subscriptions that this job has cancelled in any of its runs, by its occasion. Rides effect_job.
+   */
+  cancelledByJob(parameters: { occasion: string }): Promise<CancelledByJobRow[]>;
+  deactivateUser(parameters: { userId: string }): Promise<DeactivateUserRow[]>;
+  /**
+   * When this job deactivated the user, by its occasion, and how many subscriptions it had cancelled by then. Rides
+   * history_subject.
+   */
+  deactivatedByJob(parameters: { userId: string; occasion: string }): Promise<DeactivatedByJobRow[]>;
   deadLetterToTell(parameters: { id: number }): Promise<DeadLetterToTellRow[]>;
   markAlerted(parameters: { id: number }): Promise<MarkAlertedRow[]>;
+  /**
+   * Whether a complete backfill has finished within the last 24 hours, by the database's clock: without it every team
+   * looks as if it had never subscribed. A mirror without any customer is none either when the app names some: the key
+   * is then of another account.
+   */
+  pictureOfStripe(): Promise<PictureOfStripeRow[]>;
+  /**
+   * A team with its owner, and what speaks against its end at @now. Rides the app's own primary keys.
+   */
+  teamToEnd(parameters: { inactiveTeamAge: string; now: Date; teamId: string }): Promise<TeamToEndRow[]>;
+  /**
+   * Whom Stripe is asked about.
+   */
+  customersOfTeam(parameters: { teamId: string }): Promise<CustomersOfTeamRow[]>;
+  /**
+   * Of these customers, those that are plainly another team's: a find by e-mail alone is then no trace of this one.
+   */
+  linkedElsewhere(parameters: { customerIds: string[]; teamId: string }): Promise<LinkedElsewhereRow[]>;
+  rememberPaid(parameters: { customerIds: string[] }): Promise<RememberPaidRow[]>;
+  liveMark(parameters: { teamId: string }): Promise<LiveMarkRow[]>;
+  /**
+   * A new mark without a clock; no row when there is a live one. What the notice prints is the date D: from @now, by
+   * the policy, in UTC.
+   */
+  openMark(parameters: { teamId: string; ownerId: string | null; now: Date; deletionNotice: string }): Promise<OpenMarkRow[]>;
+  lockMark(parameters: { now: Date; id: number }): Promise<LockMarkRow[]>;
+  /**
+   * Waits for whoever is mirroring a subscription of the team: what they write is seen by the statements that follow.
+   */
+  holdTeam(parameters: { teamId: string }): Promise<HoldTeamRow[]>;
+  lockTeam(parameters: { teamId: string }): Promise<LockTeamRow[]>;
+  lockUser(parameters: { userId: string }): Promise<LockUserRow[]>;
+  /**
+   * marking → noticed, when the notice was really sent: never earlier than the date that it prints.
+   */
+  startClock(parameters: { sentAt: Date; deletionNotice: string; id: number }): Promise<StartClockRow[]>;
+  /**
+   * marking, noticed → cleared.
+   */
+  clearMark(parameters: { now: Date; why: string; id: number }): Promise<ClearMarkRow[]>;
+  /**
+   * Locks the kind's fuse (sql/functions/fuse.sql).
+   */
+  tryTeamFuse(parameters: { kind: string; teamId: string; occasion: string; fuseMax: number; fuseShare: number }): Promise<TryTeamFuseRow[]>;
+  /**
+   * Whether an answer of Stripe that was asked for at that time is still young enough to act on.
+   */
+  askedLately(parameters: { askedAt: string }): Promise<AskedLatelyRow[]>;
+  /**
+   * noticed → deleting: the first irreversible step, in the transaction that calls app_delete_team.
+   */
+  beginDeletion(parameters: { now: Date; customerIds: string[]; id: number }): Promise<BeginDeletionRow[]>;
+  deleteTeam(parameters: { teamId: string }): Promise<DeleteTeamRow[]>;
+  /**
+   * deleting → deleted.
+   */
+  endDeletion(parameters: { now: Date; ownerOutcome: string; id: number }): Promise<EndDeletionRow[]>;
+  deleteUser(parameters: { userId: string }): Promise<DeleteUserRow[]>;
+  /**
+   * The owner of a deleted team, and what ties them to the app: another team, owned or member of (an invitation is a
+   * membership), or a customer of their own.
+   */
+  ownerToEnd(parameters: { userId: string }): Promise<OwnerToEndRow[]>;
+  /**
+   * A legal hold keeps what is left of a team.
+   */
+  holdsOnTeam(parameters: { teamId: string; now: Date }): Promise<HoldsOnTeamRow[]>;
+  /**
+   * What people must look at, and the job that tells them; nothing when it was found before. Written in the
+   * transaction of the decision that it tells of.
+   */
+  recordFinding(parameters: { kind: string; subject: string; occasion: string; teamId: string | null; message: string; detail: unknown; jobId: number | null; foundAt: Date }): Promise<RecordFindingRow[]>;
+  findingToTell(parameters: { id: number }): Promise<FindingToTellRow[]>;
+  markFindingAlerted(parameters: { id: number }): Promise<MarkFindingAlertedRow[]>;
   /**
    * What changed, for whom: written in the transaction that makes or settles the change.
    */
@@ -112,7 +388,7 @@ export interface Queries {
    * As text, which keeps the microseconds that a JavaScript Date would drop.
    */
   readBegins(): Promise<ReadBeginsRow[]>;
-  mirror(parameters: { readAt: string; seen: unknown }): Promise<MirrorRow[]>;
+  mirror(parameters: { readAt: string; seen: unknown; now: Date }): Promise<MirrorRow[]>;
   /**
    * Of a customer that is deleted: Stripe lists them no more.
    */
@@ -133,7 +409,7 @@ export interface Queries {
    * A page's rows and the cursor behind them, together or not at all. `pages` is the fence: of two runs that
    * read the same page one writes it, and the other is told by no row that it is behind.
    */
-  mirrorPage(parameters: { phase: string; cursor: string | null; count: number; id: number; pages: number; readAt: string; seen: unknown }): Promise<MirrorPageRow[]>;
+  mirrorPage(parameters: { phase: string; cursor: string | null; count: number; id: number; pages: number; readAt: string; seen: unknown; now: Date }): Promise<MirrorPageRow[]>;
   /**
    * Every page is in: what none of them showed is not there any more, unless a read since the start says so.
    */
@@ -160,15 +436,156 @@ export interface Queries {
    * Rides the app's own primary key: the id meets its own type, never the other way round.
    */
   customerOfTeam(parameters: { teamId: string }): Promise<CustomerOfTeamRow[]>;
+  /**
+   * How many are due at @now.
+   */
+  countUnverifiedUsers(parameters: { unverifiedUserAge: string; now: Date }): Promise<CountUnverifiedUsersRow[]>;
+  /**
+   * A page of those who are due, by id: deleting moves nothing on the pages that follow.
+   */
+  unverifiedUsers(parameters: { after: string | null; unverifiedUserAge: string; now: Date; batch: number }): Promise<UnverifiedUsersRow[]>;
+  /**
+   * One of them under lock, and what speaks for the user by now: no row when gone.
+   */
+  unverifiedUser(parameters: { unverifiedUserAge: string; now: Date; email: string | null; userId: string }): Promise<UnverifiedUserRow[]>;
+  /**
+   * Whether it was told already that this user is spared. Rides history_subject.
+   */
+  sparedBefore(parameters: { userId: string }): Promise<SparedBeforeRow[]>;
+  /**
+   * Locks the kind's fuse (sql/functions/fuse.sql).
+   */
+  tryUserFuse(parameters: { userId: string; occasion: string; waiting: number; fuseUsers: number }): Promise<TryUserFuseRow[]>;
 }
 
 export const queries = {
+  accountOf: {
+    text: "select u.id::text as \"id\", u.email as \"email\", coalesce(u.is_active, false) as \"is_active\"\nfrom evenfall.app_user u where u.id = $1::text::evenfall.app_user_id",
+    parameters: ['userId'],
+  },
+  sharedTeamsOf: {
+    text: "select t.id::text as \"id\" from evenfall.app_team t\nwhere t.owner_id = $1::text::evenfall.app_user_id\n  and exists (select from evenfall.app_membership m where m.team_id = t.id and m.user_id is distinct from t.owner_id)\norder by t.id",
+    parameters: ['userId'],
+  },
+  customersOfAccount: {
+    text: "select u.stripe_customer_id as \"id\" from evenfall.app_user u\nwhere u.id = $1::text::evenfall.app_user_id and u.stripe_customer_id is not null\nunion\nselect c.id from evenfall.app_team t cross join lateral evenfall.customers_of_team(t.id::text) as c (id)\nwhere t.owner_id = $1::text::evenfall.app_user_id\norder by 1",
+    parameters: ['userId'],
+  },
+  cancelledByJob: {
+    text: "select e.evidence->>'subscriptionId' as \"id\" from evenfall.effect e\nwhere e.job_id = case when $1::text ~ '^[0-9]+[.]' then split_part($1::text, '.', 1)::bigint end\n  and e.kind = 'stripe.subscription.cancel' and e.state = 'settled'\norder by e.id",
+    parameters: ['occasion'],
+  },
+  deactivateUser: {
+    text: "select evenfall.app_deactivate_user($1)::text as \"deactivated\"",
+    parameters: ['userId'],
+  },
+  deactivatedByJob: {
+    text: "select h.at, jsonb_array_length(h.detail->'cancelled') as \"cancelled\" from evenfall.history h\nwhere h.subject = 'user:' || $1::text and h.what = 'user.deactivated'\n  and h.job_id = case when $2::text ~ '^[0-9]+[.]' then split_part($2::text, '.', 1)::bigint end\norder by h.at desc, h.id desc limit 1",
+    parameters: ['userId', 'occasion'],
+  },
   deadLetterToTell: {
     text: "select id, job_id, kind, team_id, attempts, error, created_at, resolved_at from evenfall.dead_letter where id = $1",
     parameters: ['id'],
   },
   markAlerted: {
     text: "update evenfall.dead_letter set alerted_at = clock_timestamp() where id = $1 and alerted_at is null returning id",
+    parameters: ['id'],
+  },
+  pictureOfStripe: {
+    text: "select exists (\n    select from evenfall.backfill where finished_at > clock_timestamp() - interval '24 hours') as \"is_fresh\",\n  exists (select from evenfall.customer)\n    or not exists (select from evenfall.app_team where stripe_customer_id is not null)\n      and not exists (select from evenfall.app_user where stripe_customer_id is not null) as \"is_ours\"",
+    parameters: [],
+  },
+  teamToEnd: {
+    text: "select t.id::text as \"id\", t.name as \"name\", t.created_at as \"created_at\", t.time_zone as \"time_zone\",\n  t.owner_id::text as \"owner_id\", o.email as \"owner_email\", coalesce(o.is_active, false) as \"owner_is_active\",\n  o.email_verified_at is not null as \"owner_is_verified\",\n  t.created_at + $1::text::interval < $2::timestamptz as \"is_old\",\n  evenfall.team_spared(t.id::text, $2::timestamptz) as \"spared\"\nfrom evenfall.app_team t left join evenfall.app_user o on o.id = t.owner_id\nwhere t.id = $3::text::evenfall.app_team_id",
+    parameters: ['inactiveTeamAge', 'now', 'teamId'],
+  },
+  customersOfTeam: {
+    text: "select id as \"id\" from evenfall.customers_of_team($1) as c (id) order by id",
+    parameters: ['teamId'],
+  },
+  linkedElsewhere: {
+    text: "select c.id as \"id\" from unnest($1::text[]) as c (id)\nwhere evenfall.team_of_customer(c.id, (select m.team_id from evenfall.customer m where m.id = c.id)) <> $2",
+    parameters: ['customerIds', 'teamId'],
+  },
+  rememberPaid: {
+    text: "update evenfall.customer set has_paid = true where id = any ($1::text[]) and not has_paid returning id",
+    parameters: ['customerIds'],
+  },
+  liveMark: {
+    text: "select id, state, owner_id, announced_delete_at, delete_after, customer_ids from evenfall.team_deletion\nwhere team_id = $1 and state in ('marking', 'noticed', 'deleting')",
+    parameters: ['teamId'],
+  },
+  openMark: {
+    text: "insert into evenfall.team_deletion (team_id, owner_id, marked_at, announced_delete_at)\nvalues ($1, $2, $3, $3::timestamptz + $4::text::interval)\non conflict (team_id) where state in ('marking', 'noticed', 'deleting') do nothing\nreturning id, state, owner_id, announced_delete_at, delete_after, customer_ids",
+    parameters: ['teamId', 'ownerId', 'now', 'deletionNotice'],
+  },
+  lockMark: {
+    text: "select id, state, owner_id, delete_after < $1::timestamptz as \"is_due\" from evenfall.team_deletion\nwhere id = $2 for update",
+    parameters: ['now', 'id'],
+  },
+  holdTeam: {
+    text: "select evenfall.hold_team($1)::text as \"held\"",
+    parameters: ['teamId'],
+  },
+  lockTeam: {
+    text: "select evenfall.app_lock_team($1)::text as \"locked\"",
+    parameters: ['teamId'],
+  },
+  lockUser: {
+    text: "select evenfall.app_lock_user($1)::text as \"locked\"",
+    parameters: ['userId'],
+  },
+  startClock: {
+    text: "update evenfall.team_deletion\nset state = 'noticed', notice_sent_at = $1,\n    delete_after = greatest(announced_delete_at, $1::timestamptz + $2::text::interval)\nwhere id = $3 and state = 'marking'\nreturning delete_after as \"delete_after\"",
+    parameters: ['sentAt', 'deletionNotice', 'id'],
+  },
+  clearMark: {
+    text: "update evenfall.team_deletion set state = 'cleared', cleared_at = $1, cleared_why = $2\nwhere id = $3 and state in ('marking', 'noticed')\nreturning id",
+    parameters: ['now', 'why', 'id'],
+  },
+  tryTeamFuse: {
+    text: "select evenfall.try_fuse($1, 'team:' || $2::text, $3, null,\n  evenfall.team_fuse_limit($4, $5)) as \"verdict\"",
+    parameters: ['kind', 'teamId', 'occasion', 'fuseMax', 'fuseShare'],
+  },
+  askedLately: {
+    text: "select clock_timestamp() - $1::text::timestamptz < interval '60 seconds' as \"is_young\"",
+    parameters: ['askedAt'],
+  },
+  beginDeletion: {
+    text: "update evenfall.team_deletion set state = 'deleting', deleting_at = $1, customer_ids = $2\nwhere id = $3 and state = 'noticed'\nreturning id",
+    parameters: ['now', 'customerIds', 'id'],
+  },
+  deleteTeam: {
+    text: "select evenfall.app_delete_team($1)::text as \"deleted\"",
+    parameters: ['teamId'],
+  },
+  endDeletion: {
+    text: "update evenfall.team_deletion set state = 'deleted', deleted_at = $1, owner_outcome = $2\nwhere id = $3 and state = 'deleting'\nreturning id",
+    parameters: ['now', 'ownerOutcome', 'id'],
+  },
+  deleteUser: {
+    text: "select evenfall.app_delete_user($1)::text as \"deleted\"",
+    parameters: ['userId'],
+  },
+  ownerToEnd: {
+    text: "select u.id::text as \"id\", u.email as \"email\",\n  case\n    when exists (select from evenfall.app_team t where t.owner_id = u.id) then 'owns another team'\n    when exists (select from evenfall.app_membership m where m.user_id = u.id) then 'is a member of another team'\n    when u.stripe_customer_id is not null then 'has a Stripe customer'\n  end as \"kept\"\nfrom evenfall.app_user u where u.id = $1::text::evenfall.app_user_id",
+    parameters: ['userId'],
+  },
+  holdsOnTeam: {
+    text: "select team_id from evenfall.team_protection\nwhere team_id = $1 and kind = 'hold' and (until is null or until > $2)",
+    parameters: ['teamId', 'now'],
+  },
+  recordFinding: {
+    text: "with found as (\n  insert into evenfall.finding (kind, subject, occasion, team_id, message, detail, job_id, found_at)\n  values ($1, $2, $3, $4, $5, $6, $7, $8)\n  on conflict (kind, subject, occasion) do nothing\n  returning id\n)\nselect id as \"id\", evenfall.enqueue('alert-finding', jsonb_build_object('findingId', id)) as \"alert_id\" from found",
+    parameters: ['kind', 'subject', 'occasion', 'teamId', 'message', 'detail', 'jobId', 'foundAt'],
+    json: ['detail'],
+  },
+  findingToTell: {
+    text: "select id, kind, subject, team_id, message, detail, job_id, found_at, acknowledged_at\nfrom evenfall.finding where id = $1",
+    parameters: ['id'],
+  },
+  markFindingAlerted: {
+    text: "update evenfall.finding set alerted_at = clock_timestamp() where id = $1 and alerted_at is null returning id",
     parameters: ['id'],
   },
   recordHistory: {
@@ -181,8 +598,8 @@ export const queries = {
     parameters: [],
   },
   mirror: {
-    text: "select evenfall.mirror($1::text::timestamptz, $2)::text as \"mirrored\"",
-    parameters: ['readAt', 'seen'],
+    text: "select evenfall.mirror($1::text::timestamptz, $2, $3)::text as \"mirrored\"",
+    parameters: ['readAt', 'seen', 'now'],
     json: ['seen'],
   },
   mirroredLiveSubscriptions: {
@@ -202,8 +619,8 @@ export const queries = {
     parameters: [],
   },
   mirrorPage: {
-    text: "with moved as (\n  update evenfall.backfill\n  set phase = $1, cursor = $2, pages = pages + 1, objects = objects + $3\n  where id = $4 and pages = $5 and finished_at is null\n  returning id, phase, cursor, pages, objects\n)\nselect id as \"id\", phase as \"phase\", cursor as \"cursor\", pages as \"pages\",\n  objects as \"objects\", evenfall.mirror($6::text::timestamptz, $7)::text as \"mirrored\"\nfrom moved",
-    parameters: ['phase', 'cursor', 'count', 'id', 'pages', 'readAt', 'seen'],
+    text: "with moved as (\n  update evenfall.backfill\n  set phase = $1, cursor = $2, pages = pages + 1, objects = objects + $3\n  where id = $4 and pages = $5 and finished_at is null\n  returning id, phase, cursor, pages, objects\n)\nselect id as \"id\", phase as \"phase\", cursor as \"cursor\", pages as \"pages\",\n  objects as \"objects\", evenfall.mirror($6::text::timestamptz, $7, $8)::text as \"mirrored\"\nfrom moved",
+    parameters: ['phase', 'cursor', 'count', 'id', 'pages', 'readAt', 'seen', 'now'],
     json: ['seen'],
   },
   finishBackfill: {
@@ -234,7 +651,56 @@ export const queries = {
     text: "select id::text as \"id\", stripe_customer_id as \"stripe_customer_id\" from evenfall.app_team\nwhere id = $1::text::evenfall.app_team_id",
     parameters: ['teamId'],
   },
+  countUnverifiedUsers: {
+    text: "select count(*)::int as \"due\" from evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null",
+    parameters: ['unverifiedUserAge', 'now'],
+  },
+  unverifiedUsers: {
+    text: "select u.id::text as \"id\", u.email as \"email\" from evenfall.app_user u\nwhere ($1::text is null or u.id > $1::text::evenfall.app_user_id)\n  and u.email_verified_at is null\n  and u.created_at + $2::text::interval < $3::timestamptz\n  and evenfall.user_spared(u.id::text) is null\norder by u.id limit $4",
+    parameters: ['after', 'unverifiedUserAge', 'now', 'batch'],
+  },
+  unverifiedUser: {
+    text: "select u.created_at as \"created_at\",\n  case\n    when u.email_verified_at is not null then 'has verified'\n    when not u.created_at + $1::text::interval < $2::timestamptz then 'is not old enough'\n    when u.email is distinct from $3::text then 'has a new address'\n    else evenfall.user_spared(u.id::text)\n  end as \"kept\"\nfrom evenfall.app_user u where u.id = $4::text::evenfall.app_user_id",
+    parameters: ['unverifiedUserAge', 'now', 'email', 'userId'],
+  },
+  sparedBefore: {
+    text: "select id from evenfall.history where subject = 'user:' || $1::text and what = 'user.spared' limit 1",
+    parameters: ['userId'],
+  },
+  tryUserFuse: {
+    text: "select evenfall.try_fuse('delete-unverified-users', 'user:' || $1::text, $2, $3, $4)\n  as \"verdict\"",
+    parameters: ['userId', 'occasion', 'waiting', 'fuseUsers'],
+  },
 } satisfies Record<keyof Queries, Statement>;
+
+export interface ServerVersionRow {
+  version: string;
+  number: number;
+}
+
+export interface AppliedMigrationsRow {
+  name: string;
+}
+
+export interface PausedKindsRow {
+  kind: string;
+}
+
+export interface PictureAgeRow {
+  finishedAt: Date | null;
+  isFresh: boolean;
+}
+
+export interface OpenTroublesRow {
+  workers: number;
+  deadLetters: number;
+  unknownEffects: number;
+  findings: number;
+}
+
+export interface BlownFusesRow {
+  kind: string;
+}
 
 export interface EnqueueRow {
   id: number;
@@ -354,6 +820,11 @@ export interface DeadLetterCountsRow {
   letters: number;
 }
 
+export interface FindingCountsRow {
+  kind: string;
+  findings: number;
+}
+
 export interface UnknownEffectsRow {
   effects: number;
 }
@@ -365,6 +836,14 @@ export interface DatabaseNowRow {
 export interface SchemaStateRow {
   kind: string;
   payloadVersion: number;
+}
+
+export interface SavepointRow {
+
+}
+
+export interface RollBackToSavepointRow {
+
 }
 
 export interface ClaimEffectRow {
@@ -379,6 +858,11 @@ export interface BegunEffectsRow {
 }
 
 export interface SettleEffectRow {
+  id: number;
+  settledAt: Date | null;
+}
+
+export interface HoldRunRow {
   id: number;
 }
 
@@ -398,6 +882,58 @@ export interface TellUnknownRow {
 export interface SettleUnknownRow {
   key: string;
   state: string;
+}
+
+export interface ListFindingsRow {
+  id: number;
+  kind: string;
+  subject: string;
+  teamId: string | null;
+  message: string;
+  foundAt: Date;
+  alertedAt: Date | null;
+  acknowledgedAt: Date | null;
+  acknowledgedBy: string | null;
+  note: string | null;
+}
+
+export interface AcknowledgeFindingRow {
+  kind: string;
+  subject: string;
+}
+
+export interface FindAcknowledgementRow {
+  acknowledgedAt: Date | null;
+  acknowledgedBy: string | null;
+  note: string | null;
+}
+
+export interface FuseStatusRow {
+  kind: string;
+  allowed: number;
+  since: Date;
+  acts: number;
+  waiting: number;
+  policy: number;
+  blownAt: Date | null;
+  blownBy: string | null;
+  releasedAt: Date | null;
+  releasedActs: number | null;
+  releasedBy: string | null;
+}
+
+export interface LockFuseRow {
+  blownAt: Date | null;
+  blownBy: string | null;
+}
+
+export interface ReleaseFuseRow {
+  releasedAt: Date;
+}
+
+export interface WakeFusedRow {
+  jobs: number;
+  notified: string | null;
 }
 
 export interface PromoteDueRow {
@@ -502,6 +1038,54 @@ export interface ReplayRow {
   notified: string | null;
 }
 
+export interface MarkToKeepRow {
+  state: string;
+  isLatest: boolean;
+  deleteAfter: Date;
+  isDue: boolean;
+  wasKept: boolean;
+  keptUntil: Date | null;
+  keepsUntil: Date;
+  teamName: string | null;
+  timeZone: string | null;
+}
+
+export interface KeepTeamRow {
+  id: number;
+}
+
+export interface TeamToProtectRow {
+  problem: string | null;
+  mark: string | null;
+}
+
+export interface AppHasTeamRow {
+  hasTeam: boolean;
+}
+
+export interface EndOfProtectionRow {
+  now: Date;
+  until: Date | null;
+}
+
+export interface LockMarkOfTeamRow {
+  id: number;
+  state: string;
+}
+
+export interface ProtectTeamRow {
+  kind: string;
+}
+
+export interface LiftProtectionRow {
+  until: Date | null;
+  now: Date;
+}
+
+export interface ClearMarkOfTeamRow {
+  id: number;
+}
+
 export interface DeclareScheduleRow {
   name: string;
 }
@@ -531,6 +1115,14 @@ export interface LockSchedulersRow {
   locked: string | null;
 }
 
+export interface TeamTimelineRow {
+  at: Date;
+  what: string;
+  subject: string;
+  detail: unknown;
+  source: string;
+}
+
 export interface StoreEventRow {
   id: string;
 }
@@ -556,6 +1148,18 @@ export interface ForgetDeadWorkersRow {
 }
 
 export interface Machine {
+  serverVersion(): Promise<ServerVersionRow[]>;
+  appliedMigrations(): Promise<AppliedMigrationsRow[]>;
+  pausedKinds(): Promise<PausedKindsRow[]>;
+  /**
+   * When the last complete backfill finished, and whether deletions trust it (pictureOfStripe says the same of one).
+   */
+  pictureAge(): Promise<PictureAgeRow[]>;
+  /**
+   * What waits for a person, and whether anybody works.
+   */
+  openTroubles(parameters: { lease: string }): Promise<OpenTroublesRow[]>;
+  blownFuses(): Promise<BlownFusesRow[]>;
   enqueue(parameters: { kind: string; payload: unknown; key: string | null; runAt: Date | null; teamId: string | null; priority: number }): Promise<EnqueueRow[]>;
   /**
    * Says which door the jobs of this transaction come through: http, cli, …
@@ -586,12 +1190,15 @@ export interface Machine {
    */
   jobCounts(): Promise<JobCountsRow[]>;
   deadLetterCounts(): Promise<DeadLetterCountsRow[]>;
+  findingCounts(): Promise<FindingCountsRow[]>;
   unknownEffects(): Promise<UnknownEffectsRow[]>;
   databaseNow(): Promise<DatabaseNowRow[]>;
   /**
    * What a process checks before it works: the migrations and kinds that `evenfall migrate` has written.
    */
   schemaState(): Promise<SchemaStateRow[]>;
+  savepoint(): Promise<SavepointRow[]>;
+  rollBackToSavepoint(): Promise<RollBackToSavepointRow[]>;
   /**
    * Claims a business key before the act, or says why not (sql/functions/claim_effect.sql).
    */
@@ -605,6 +1212,10 @@ export interface Machine {
    * stays in the evidence.
    */
   settleEffect(parameters: { jobId: number | null; runNo: number; evidence: unknown; key: string }): Promise<SettleEffectRow[]>;
+  /**
+   * The fence of a job's own transaction, last in the order of locks: no row when the run is no longer current.
+   */
+  holdRun(parameters: { jobId: number; runNo: number }): Promise<HoldRunRow[]>;
   /**
    * claimed → released: the other side refused for certain, so the key is free for the next try.
    */
@@ -623,6 +1234,33 @@ export interface Machine {
    * sent, or it is due again. A letter that only told of it is resolved; one of a dead job waits for its replay.
    */
   settleUnknown(parameters: { happened: boolean; who: string; id: number }): Promise<SettleUnknownRow[]>;
+  /**
+   * Open ones first, first come first; then, of all, those acknowledged last.
+   */
+  listFindings(parameters: { all: boolean; limit: number }): Promise<ListFindingsRow[]>;
+  /**
+   * open → acknowledged, once, whoever else tries at the same time.
+   */
+  acknowledgeFinding(parameters: { who: string; why: string; id: number }): Promise<AcknowledgeFindingRow[]>;
+  findAcknowledgement(parameters: { id: number }): Promise<FindAcknowledgementRow[]>;
+  /**
+   * As evenfall.try_fuse sees them at its next try. `policy` is what is allowed in 24 hours without a release; `acts`
+   * are those that count against `allowed`; `waiting` are jobs, of which one may want to act on many users.
+   */
+  fuseStatus(parameters: { kinds: string[]; actOn: string[]; fuseUsers: number; fuseMax: number; fuseShare: number }): Promise<FuseStatusRow[]>;
+  /**
+   * No act of the kind is counted while its fuse is being released.
+   */
+  lockFuse(parameters: { kind: string }): Promise<LockFuseRow[]>;
+  /**
+   * Whole again, blown or not: acts count from here, and for a day this many are allowed.
+   */
+  releaseFuse(parameters: { kind: string; acts: number; who: string }): Promise<ReleaseFuseRow[]>;
+  /**
+   * dispatched → queued, due at once: what waits for the kind's fuse. The BullMQ job that carried it comes to nothing,
+   * for its dispatch is not the current one any more.
+   */
+  wakeFused(parameters: { kind: string }): Promise<WakeFusedRow[]>;
   /**
    * queued, not due → due. Rides job_not_due; a bounded batch, skipping rows that another worker promotes.
    */
@@ -705,6 +1343,42 @@ export interface Machine {
    */
   replay(parameters: { id: number; resolution: string }): Promise<ReplayRow[]>;
   /**
+   * What became of the link's mark at @now: of its team's latest one, for a later one may have taken its place. A mark
+   * that is no longer there has no row. @why is what the link itself clears a mark with.
+   */
+  markToKeep(parameters: { now: Date; why: string; inactiveTeamAge: string; id: number }): Promise<MarkToKeepRow[]>;
+  /**
+   * marking, noticed → cleared, by the link: and snoozes the team, for no shorter than it was. Locks the mark first: of
+   * two at once, or of this and a deletion, one comes too late and has no row.
+   */
+  keepTeam(parameters: { now: Date; why: string; id: number; inactiveTeamAge: string }): Promise<KeepTeamRow[]>;
+  /**
+   * What is known of a team: whether its id is one that the app can have, whether the app has it, and how its latest
+   * mark stands.
+   */
+  teamToProtect(parameters: { teamId: string }): Promise<TeamToProtectRow[]>;
+  /**
+   * Only of an id without a problem. Rides the app's primary key.
+   */
+  appHasTeam(parameters: { teamId: string }): Promise<AppHasTeamRow[]>;
+  /**
+   * Now, and until when: as it was said, else for a snooze as the policy says, else without end.
+   */
+  endOfProtection(parameters: { until: Date | null; kind: string; inactiveTeamAge: string }): Promise<EndOfProtectionRow[]>;
+  /**
+   * The team's live mark: whoever acts on it waits, and so does this.
+   */
+  lockMarkOfTeam(parameters: { teamId: string }): Promise<LockMarkOfTeamRow[]>;
+  /**
+   * In place of what it had of that kind.
+   */
+  protectTeam(parameters: { teamId: string; kind: string; until: Date | null; why: string; who: string; now: Date }): Promise<ProtectTeamRow[]>;
+  liftProtection(parameters: { teamId: string; kind: string }): Promise<LiftProtectionRow[]>;
+  /**
+   * marking, noticed → cleared.
+   */
+  clearMarkOfTeam(parameters: { now: Date; why: string; teamId: string }): Promise<ClearMarkOfTeamRow[]>;
+  /**
    * A schedule seen for the first time is due from now on. A known one keeps its pattern until its occurrences so
    * far are accounted for: see moveSchedule.
    */
@@ -732,6 +1406,10 @@ export interface Machine {
    */
   lockSchedulers(): Promise<LockSchedulersRow[]>;
   /**
+   * The latest, oldest first.
+   */
+  teamTimeline(parameters: { teamId: string; limit: number }): Promise<TeamTimelineRow[]>;
+  /**
    * No row: it is here already, for Stripe delivers at least once.
    */
   storeEvent(parameters: { id: string; type: string; objectId: string | null; customerId: string | null; livemode: boolean; createdAt: Date; ignored: string | null }): Promise<StoreEventRow[]>;
@@ -757,6 +1435,30 @@ export interface Machine {
 }
 
 export const machine = {
+  serverVersion: {
+    text: "select current_setting('server_version') as \"version\", current_setting('server_version_num')::int as \"number\"",
+    parameters: [],
+  },
+  appliedMigrations: {
+    text: "select name from evenfall.migration order by id",
+    parameters: [],
+  },
+  pausedKinds: {
+    text: "select kind from evenfall.job_kind where paused_at is not null order by kind",
+    parameters: [],
+  },
+  pictureAge: {
+    text: "select max(finished_at) as \"finished_at\",\n  coalesce(max(finished_at) > clock_timestamp() - interval '24 hours', false) as \"is_fresh\"\nfrom evenfall.backfill",
+    parameters: [],
+  },
+  openTroubles: {
+    text: "select\n  (select count(*)::int from evenfall.worker where heartbeat_at > clock_timestamp() - $1::interval) as \"workers\",\n  (select count(*)::int from evenfall.dead_letter where resolved_at is null) as \"dead_letters\",\n  (select count(*)::int from evenfall.effect where state = 'unknown') as \"unknown_effects\",\n  (select count(*)::int from evenfall.finding where acknowledged_at is null) as \"findings\"",
+    parameters: ['lease'],
+  },
+  blownFuses: {
+    text: "select kind from evenfall.fuse where blown_at is not null order by kind",
+    parameters: [],
+  },
   enqueue: {
     text: "select evenfall.enqueue($1, $2, $3, $4::timestamptz, $5, $6) as \"id\"",
     parameters: ['kind', 'payload', 'key', 'runAt', 'teamId', 'priority'],
@@ -818,6 +1520,10 @@ export const machine = {
     text: "select kind, class, count(*)::int as \"letters\" from evenfall.dead_letter where resolved_at is null group by kind, class",
     parameters: [],
   },
+  findingCounts: {
+    text: "select kind, count(*)::int as \"findings\" from evenfall.finding where acknowledged_at is null group by kind",
+    parameters: [],
+  },
   unknownEffects: {
     text: "select count(*)::int as \"effects\" from evenfall.effect where state = 'unknown'",
     parameters: [],
@@ -830,6 +1536,14 @@ export const machine = {
     text: "select kind, payload_version from evenfall.job_kind",
     parameters: [],
   },
+  savepoint: {
+    text: "savepoint evenfall",
+    parameters: [],
+  },
+  rollBackToSavepoint: {
+    text: "rollback to savepoint evenfall",
+    parameters: [],
+  },
   claimEffect: {
     text: "select verdict as \"verdict\", id as \"id\", evidence as \"evidence\"\nfrom evenfall.claim_effect($1, $2, $3, $4, $5)",
     parameters: ['jobId', 'runNo', 'key', 'kind', 'about'],
@@ -840,9 +1554,13 @@ export const machine = {
     parameters: ['jobId', 'runNo'],
   },
   settleEffect: {
-    text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'settled', settled_at = clock_timestamp(), evidence = coalesce(e.evidence, '{}') || $3\nfrom fence\nwhere e.key = $4 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
+    text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'settled', settled_at = clock_timestamp(), evidence = coalesce(e.evidence, '{}') || $3\nfrom fence\nwhere e.key = $4 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id, e.settled_at",
     parameters: ['jobId', 'runNo', 'evidence', 'key'],
     json: ['evidence'],
+  },
+  holdRun: {
+    text: "select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update",
+    parameters: ['jobId', 'runNo'],
   },
   releaseEffect: {
     text: "with current_run as (\n  select id from evenfall.job where id = $1 and run_no = $2 and state = 'running' for update\n), fence as (\n  select id from current_run union all select null where $1::bigint is null\n)\nupdate evenfall.effect e\nset state = 'released', evidence = $3\nfrom fence\nwhere e.key = $4 and e.job_id is not distinct from fence.id and e.run_no = $2 and e.state = 'claimed'\nreturning e.id",
@@ -861,6 +1579,34 @@ export const machine = {
   settleUnknown: {
     text: "with looked as (\n  update evenfall.effect\n  set state = case when $1::boolean then 'settled' else 'released' end,\n      settled_at = case when $1::boolean then clock_timestamp() end,\n      evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', $2::text)\n  where id = $3 and state = 'unknown'\n  returning key, state, job_id\n), told as (\n  update evenfall.dead_letter d set resolved_at = clock_timestamp(), resolution = 'effect settled by ' || $2::text\n  from looked join evenfall.job j on j.id = looked.job_id\n  where d.job_id = j.id and j.state <> 'dead' and d.class = 'unknown_effect' and d.resolved_at is null\n), sent as (\n  update evenfall.notice n set state = 'sent' from looked\n  where n.state = 'unknown' and looked.state = 'settled'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n), again as (\n  delete from evenfall.notice n using looked\n  where n.state = 'unknown' and looked.state = 'released'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n)\nselect key as \"key\", state as \"state\" from looked",
     parameters: ['happened', 'who', 'id'],
+  },
+  listFindings: {
+    text: "select id, kind, subject, team_id, message, found_at, alerted_at, acknowledged_at, acknowledged_by, note\nfrom evenfall.finding\nwhere ($1::boolean or acknowledged_at is null)\norder by acknowledged_at desc nulls first, found_at, id limit $2",
+    parameters: ['all', 'limit'],
+  },
+  acknowledgeFinding: {
+    text: "update evenfall.finding set acknowledged_at = clock_timestamp(), acknowledged_by = $1, note = $2\nwhere id = $3 and acknowledged_at is null\nreturning kind, subject",
+    parameters: ['who', 'why', 'id'],
+  },
+  findAcknowledgement: {
+    text: "select acknowledged_at, acknowledged_by, note from evenfall.finding where id = $1",
+    parameters: ['id'],
+  },
+  fuseStatus: {
+    text: "select k.kind as \"kind\", w.allowed as \"allowed\", w.since as \"since\",\n  (select count(*) from evenfall.fuse_act a where a.kind = k.kind and a.at > w.since)::int as \"acts\",\n  evenfall.waiting_to_act(k.kind) as \"waiting\", p.policy as \"policy\", f.blown_at as \"blown_at\",\n  f.blown_by as \"blown_by\", f.released_at as \"released_at\", f.released_acts as \"released_acts\",\n  f.released_by as \"released_by\"\nfrom unnest($1::text[], $2::text[]) with ordinality as k (kind, act_on, n)\ncross join lateral (\n  select case k.act_on when 'users' then $3::int\n    else evenfall.team_fuse_limit($4, $5) end as policy) p\nleft join evenfall.fuse f on f.kind = k.kind\ncross join lateral evenfall.fuse_window(f, p.policy) w\norder by k.n",
+    parameters: ['kinds', 'actOn', 'fuseUsers', 'fuseMax', 'fuseShare'],
+  },
+  lockFuse: {
+    text: "select blown_at, blown_by from evenfall.fuse where kind = $1 for update",
+    parameters: ['kind'],
+  },
+  releaseFuse: {
+    text: "insert into evenfall.fuse (kind, released_at, released_acts, released_by)\nvalues ($1, clock_timestamp(), $2, $3)\non conflict (kind) do update\n  set blown_at = null, blown_by = null, released_at = excluded.released_at, released_acts = excluded.released_acts,\n      released_by = excluded.released_by\nreturning released_at as \"released_at\"",
+    parameters: ['kind', 'acts', 'who'],
+  },
+  wakeFused: {
+    text: "with woken as (\n  update evenfall.job set state = 'queued', due = true, run_at = clock_timestamp()\n  where kind = $1 and state = 'dispatched' and last_error->>'class' = 'fuse_blown'\n  returning id\n)\nselect count(*)::int as \"jobs\", pg_notify('evenfall_job', '')::text as \"notified\" from woken",
+    parameters: ['kind'],
   },
   promoteDue: {
     text: "update evenfall.job set due = true\nwhere id in (\n  select id from evenfall.job\n  where state = 'queued' and not due and run_at <= clock_timestamp()\n  order by run_at limit $1\n  for update skip locked\n)\nreturning id",
@@ -938,6 +1684,42 @@ export const machine = {
     text: "with replayed as (\n  update evenfall.job j\n  set state = 'queued', due = true, finished_at = null, outcome = null, public_message = null,\n      attempts = 0, crashes = 0, run_at = clock_timestamp(), deadline_at = clock_timestamp() + k.give_up_after,\n      cancel_requested = false, asks = j.asks + 1\n  from evenfall.job_kind k\n  where j.id = $1 and j.state = 'dead' and k.kind = j.kind\n    and not exists (\n      select from evenfall.job newer\n      where newer.kind = j.kind and newer.key = j.key and newer.state in ('queued', 'dispatched', 'running', 'parked'))\n  returning j.id, j.queue, j.dispatch_no\n), resolved as (\n  update evenfall.dead_letter d set resolved_at = clock_timestamp(), resolution = $2\n  from replayed where d.job_id = replayed.id and d.resolved_at is null\n  returning d.id\n)\nselect replayed.id as \"id\", replayed.queue as \"queue\", replayed.dispatch_no as \"dispatch_no\",\n  pg_notify('evenfall_job', '')::text as \"notified\"\nfrom replayed",
     parameters: ['id', 'resolution'],
   },
+  markToKeep: {
+    text: "select l.state as \"state\", l.id = d.id as \"is_latest\", coalesce(l.delete_after, l.announced_delete_at) as \"delete_after\",\n  coalesce(l.delete_after, l.announced_delete_at) < $1::timestamptz as \"is_due\",\n  coalesce(l.cleared_why = $2, false) as \"was_kept\",\n  s.until as \"kept_until\", $1::timestamptz + $3::text::interval as \"keeps_until\",\n  t.name as \"team_name\", t.time_zone as \"time_zone\"\nfrom evenfall.team_deletion d\ncross join lateral (\n  select * from evenfall.team_deletion other where other.team_id = d.team_id order by other.id desc limit 1) l\nleft join evenfall.app_team t on t.id = d.team_id::evenfall.app_team_id\nleft join evenfall.team_protection s on s.team_id = d.team_id and s.kind = 'snooze' and s.until > $1::timestamptz\nwhere d.id = $4",
+    parameters: ['now', 'why', 'inactiveTeamAge', 'id'],
+  },
+  keepTeam: {
+    text: "with kept as (\n  update evenfall.team_deletion set state = 'cleared', cleared_at = $1, cleared_why = $2\n  where id = $3 and state in ('marking', 'noticed')\n  returning team_id\n), snoozed as (\n  insert into evenfall.team_protection (team_id, kind, until, why, who, at)\n  select team_id, 'snooze', $1::timestamptz + $4::text::interval, $2, 'keep link', $1 from kept\n  on conflict (team_id, kind) do update\n    set until = greatest(team_protection.until, excluded.until), why = excluded.why, who = excluded.who, at = excluded.at\n  returning team_id, until\n)\ninsert into evenfall.history (at, what, team_id, subject, detail, source)\nselect $1, 'team.kept', team_id, 'team:' || team_id,\n  jsonb_build_object('until', to_char(until at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')), 'keep-link'\nfrom snoozed\nreturning id",
+    parameters: ['now', 'why', 'id', 'inactiveTeamAge'],
+  },
+  teamToProtect: {
+    text: "select evenfall.id_problem('{\"properties\": {\"teamId\": {\"format\": \"team-id\"}}}',\n    jsonb_build_object('teamId', $1::text)) as \"problem\",\n  (select d.state from evenfall.team_deletion d where d.team_id = $1::text order by d.id desc limit 1) as \"mark\"",
+    parameters: ['teamId'],
+  },
+  appHasTeam: {
+    text: "select exists (select from evenfall.app_team where id = $1::text::evenfall.app_team_id) as \"has_team\"",
+    parameters: ['teamId'],
+  },
+  endOfProtection: {
+    text: "select clock.now as \"now\", coalesce($1::timestamptz,\n    case when $2::text = 'snooze' then clock.now + $3::text::interval end) as \"until\"\nfrom (select clock_timestamp() as now) clock",
+    parameters: ['until', 'kind', 'inactiveTeamAge'],
+  },
+  lockMarkOfTeam: {
+    text: "select id, state from evenfall.team_deletion\nwhere team_id = $1 and state in ('marking', 'noticed', 'deleting') for update",
+    parameters: ['teamId'],
+  },
+  protectTeam: {
+    text: "insert into evenfall.team_protection (team_id, kind, until, why, who, at)\nvalues ($1, $2, $3, $4, $5, $6)\non conflict (team_id, kind) do update\n  set until = excluded.until, why = excluded.why, who = excluded.who, at = excluded.at\nreturning kind",
+    parameters: ['teamId', 'kind', 'until', 'why', 'who', 'now'],
+  },
+  liftProtection: {
+    text: "delete from evenfall.team_protection where team_id = $1 and kind = $2\nreturning until, clock_timestamp() as \"now\"",
+    parameters: ['teamId', 'kind'],
+  },
+  clearMarkOfTeam: {
+    text: "update evenfall.team_deletion set state = 'cleared', cleared_at = $1, cleared_why = $2\nwhere team_id = $3 and state in ('marking', 'noticed')\nreturning id",
+    parameters: ['now', 'why', 'teamId'],
+  },
   declareSchedule: {
     text: "insert into evenfall.schedule (name, pattern) values ($1, $2)\non conflict (name) do nothing\nreturning name",
     parameters: ['name', 'pattern'],
@@ -962,6 +1744,10 @@ export const machine = {
   lockSchedulers: {
     text: "select pg_advisory_xact_lock(hashtext('evenfall schedulers'))::text as \"locked\"",
     parameters: [],
+  },
+  teamTimeline: {
+    text: "select at as \"at\", what as \"what\", subject as \"subject\", detail as \"detail\", source as \"source\"\nfrom (\n  select * from evenfall.team_timeline where team_id = $1\n  order by at desc, seq desc, what desc limit $2\n) latest\norder by at, seq, what",
+    parameters: ['teamId', 'limit'],
   },
   storeEvent: {
     text: "insert into evenfall.stripe_event (id, type, object_id, customer_id, livemode, created_at, ignored)\nvalues ($1, $2, $3, $4, $5, $6, $7)\non conflict (id) do nothing\nreturning id",
@@ -992,8 +1778,10 @@ export const machine = {
 /** What a sweep may ask for. */
 export interface SweepParameters {
   cardWindow: string;
+  inactiveTeamAge: string;
   now: Date;
   trialReminders: string[];
+  unverifiedUserAge: string;
 }
 
 /** One that is due. */
@@ -1016,12 +1804,24 @@ export interface SweepStatements {
 
 /** By kind. */
 export const sweeps: Readonly<Record<string, SweepStatements>> = {
+  'delete-inactive-team': {
+    list: { text: "select jsonb_build_object('teamId', d.team_id) as payload, d.team_id, d.team_id as subject,\n  'its notice was sent at ' || to_char(d.notice_sent_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', and it was to be deleted after ' || to_char(d.delete_after at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as why\nfrom evenfall.team_deletion d\nwhere d.state = 'noticed' and d.delete_after < $1::timestamptz\n  and not exists (\n    select from evenfall.dead_letter l\n    where l.resolved_at is null and l.kind = 'delete-inactive-team' and l.team_id = d.team_id)\norder by d.delete_after, d.id", parameters: ['now'] },
+    enqueue: { text: "with due as (\nselect jsonb_build_object('teamId', d.team_id) as payload, d.team_id, d.team_id as subject,\n  'its notice was sent at ' || to_char(d.notice_sent_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', and it was to be deleted after ' || to_char(d.delete_after at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as why\nfrom evenfall.team_deletion d\nwhere d.state = 'noticed' and d.delete_after < $1::timestamptz\n  and not exists (\n    select from evenfall.dead_letter l\n    where l.resolved_at is null and l.kind = 'delete-inactive-team' and l.team_id = d.team_id)\norder by d.delete_after, d.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:delete-inactive-team'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'delete-inactive-team'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['now'] },
+  },
+  'delete-unverified-users': {
+    list: { text: "select '{}'::jsonb as payload, null::text as team_id, u.id::text as subject,\n  'created at ' || to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never verified' as why\nfrom evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\norder by u.created_at, u.id", parameters: ['unverifiedUserAge', 'now'] },
+    enqueue: { text: "with due as (\nselect '{}'::jsonb as payload, null::text as team_id, u.id::text as subject,\n  'created at ' || to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never verified' as why\nfrom evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\norder by u.created_at, u.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:delete-unverified-users'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'delete-unverified-users'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['unverifiedUserAge', 'now'] },
+  },
   'expiring-card-email': {
     list: { text: "select jsonb_build_object('cardId', due.id) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the card expires at the end of ' || due.month || ' and backs ' || due.backed as why\nfrom (\n  select c.id, c.customer_id, u.team_id, b.backed,\n    to_char(c.exp_year, 'FM0000') || '-' || to_char(c.exp_month, 'FM00') as month\n  from evenfall.card c\n  left join evenfall.customer u on u.id = c.customer_id\n  cross join lateral (\n    select string_agg(s.id, ' ' order by s.id) as backed\n    from (\n      select s.* from evenfall.subscription s where s.default_payment_method = c.id\n      union all\n      select s.* from evenfall.customer p join evenfall.subscription s on s.customer_id = p.id\n      where p.default_payment_method = c.id and s.default_payment_method is null\n    ) s\n    where s.status in ('active', 'trialing', 'past_due') and not s.gone and not s.cancel_at_period_end\n      and (s.cancel_at is null or s.cancel_at > greatest(c.expires_at, s.current_period_end))\n  ) b\n  where not c.detached and b.backed is not null\n    and c.expires_at > $1::timestamptz\n    and evenfall.card_expiry(c.expires_at, $2::text, $1::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'expiring-card' and n.subject = 'card:' || due.id and n.occasion = due.month)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'expiring-card-email'\n      and j.payload @> jsonb_build_object('cardId', due.id))\norder by due.month, due.id", parameters: ['now', 'cardWindow'] },
-    enqueue: { text: "with due as (\nselect jsonb_build_object('cardId', due.id) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the card expires at the end of ' || due.month || ' and backs ' || due.backed as why\nfrom (\n  select c.id, c.customer_id, u.team_id, b.backed,\n    to_char(c.exp_year, 'FM0000') || '-' || to_char(c.exp_month, 'FM00') as month\n  from evenfall.card c\n  left join evenfall.customer u on u.id = c.customer_id\n  cross join lateral (\n    select string_agg(s.id, ' ' order by s.id) as backed\n    from (\n      select s.* from evenfall.subscription s where s.default_payment_method = c.id\n      union all\n      select s.* from evenfall.customer p join evenfall.subscription s on s.customer_id = p.id\n      where p.default_payment_method = c.id and s.default_payment_method is null\n    ) s\n    where s.status in ('active', 'trialing', 'past_due') and not s.gone and not s.cancel_at_period_end\n      and (s.cancel_at is null or s.cancel_at > greatest(c.expires_at, s.current_period_end))\n  ) b\n  where not c.detached and b.backed is not null\n    and c.expires_at > $1::timestamptz\n    and evenfall.card_expiry(c.expires_at, $2::text, $1::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'expiring-card' and n.subject = 'card:' || due.id and n.occasion = due.month)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'expiring-card-email'\n      and j.payload @> jsonb_build_object('cardId', due.id))\norder by due.month, due.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version, evenfall.default_key(k.key_fields, due.payload),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:expiring-card-email'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'expiring-card-email'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['now', 'cardWindow'] },
+    enqueue: { text: "with due as (\nselect jsonb_build_object('cardId', due.id) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the card expires at the end of ' || due.month || ' and backs ' || due.backed as why\nfrom (\n  select c.id, c.customer_id, u.team_id, b.backed,\n    to_char(c.exp_year, 'FM0000') || '-' || to_char(c.exp_month, 'FM00') as month\n  from evenfall.card c\n  left join evenfall.customer u on u.id = c.customer_id\n  cross join lateral (\n    select string_agg(s.id, ' ' order by s.id) as backed\n    from (\n      select s.* from evenfall.subscription s where s.default_payment_method = c.id\n      union all\n      select s.* from evenfall.customer p join evenfall.subscription s on s.customer_id = p.id\n      where p.default_payment_method = c.id and s.default_payment_method is null\n    ) s\n    where s.status in ('active', 'trialing', 'past_due') and not s.gone and not s.cancel_at_period_end\n      and (s.cancel_at is null or s.cancel_at > greatest(c.expires_at, s.current_period_end))\n  ) b\n  where not c.detached and b.backed is not null\n    and c.expires_at > $1::timestamptz\n    and evenfall.card_expiry(c.expires_at, $2::text, $1::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'expiring-card' and n.subject = 'card:' || due.id and n.occasion = due.month)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'expiring-card-email'\n      and j.payload @> jsonb_build_object('cardId', due.id))\norder by due.month, due.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:expiring-card-email'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'expiring-card-email'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['now', 'cardWindow'] },
+  },
+  'mark-team-for-deletion': {
+    list: { text: "select jsonb_build_object('teamId', t.id::text) as payload, t.id::text as team_id, t.id::text as subject,\n  'created at ' || to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never subscribed' as why\nfrom evenfall.app_team t\nwhere t.created_at + $1::text::interval < $2::timestamptz\n  and not exists (\n    select from evenfall.team_deletion d\n    where d.team_id = t.id::text and d.state in ('noticed', 'deleting'))\n  and not exists (\n    select from evenfall.finding f\n    where f.kind = 'nobody-to-notify' and f.subject = 'team:' || t.id::text and f.acknowledged_at is null)\n  and not exists (\n    select from evenfall.dead_letter l\n    where l.resolved_at is null and l.kind = 'mark-team-for-deletion' and l.team_id = t.id::text)\n  and evenfall.team_spared(t.id::text, $2::timestamptz) is null\norder by t.created_at, t.id", parameters: ['inactiveTeamAge', 'now'] },
+    enqueue: { text: "with due as (\nselect jsonb_build_object('teamId', t.id::text) as payload, t.id::text as team_id, t.id::text as subject,\n  'created at ' || to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never subscribed' as why\nfrom evenfall.app_team t\nwhere t.created_at + $1::text::interval < $2::timestamptz\n  and not exists (\n    select from evenfall.team_deletion d\n    where d.team_id = t.id::text and d.state in ('noticed', 'deleting'))\n  and not exists (\n    select from evenfall.finding f\n    where f.kind = 'nobody-to-notify' and f.subject = 'team:' || t.id::text and f.acknowledged_at is null)\n  and not exists (\n    select from evenfall.dead_letter l\n    where l.resolved_at is null and l.kind = 'mark-team-for-deletion' and l.team_id = t.id::text)\n  and evenfall.team_spared(t.id::text, $2::timestamptz) is null\norder by t.created_at, t.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:mark-team-for-deletion'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'mark-team-for-deletion'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['inactiveTeamAge', 'now'] },
   },
   'trial-ending-email': {
     list: { text: "select jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the trial ends at ' || due.ends || ', the reminder is due ' || due.reminder || ' before' as why\nfrom (\n  select s.id, s.customer_id, c.team_id, o.reminder,\n    to_char(s.trial_end at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as ends\n  from evenfall.subscription s\n  cross join unnest($1::text[]) as o (reminder)\n  left join evenfall.customer c on c.id = s.customer_id\n  where s.status = 'trialing' and not s.gone and not s.cancel_at_period_end and s.cancel_at is null\n    and s.trial_end > $2::timestamptz\n    and evenfall.trial_reminder(s.trial_start, s.trial_end, o.reminder, $1::text[], $2::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'trial-ending' and n.subject = 'subscription:' || due.id\n      and n.occasion = due.ends || ' ' || due.reminder)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'trial-ending-email'\n      and j.payload @> jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder))\norder by due.ends, due.id, due.reminder", parameters: ['trialReminders', 'now'] },
-    enqueue: { text: "with due as (\nselect jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the trial ends at ' || due.ends || ', the reminder is due ' || due.reminder || ' before' as why\nfrom (\n  select s.id, s.customer_id, c.team_id, o.reminder,\n    to_char(s.trial_end at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as ends\n  from evenfall.subscription s\n  cross join unnest($1::text[]) as o (reminder)\n  left join evenfall.customer c on c.id = s.customer_id\n  where s.status = 'trialing' and not s.gone and not s.cancel_at_period_end and s.cancel_at is null\n    and s.trial_end > $2::timestamptz\n    and evenfall.trial_reminder(s.trial_start, s.trial_end, o.reminder, $1::text[], $2::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'trial-ending' and n.subject = 'subscription:' || due.id\n      and n.occasion = due.ends || ' ' || due.reminder)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'trial-ending-email'\n      and j.payload @> jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder))\norder by due.ends, due.id, due.reminder\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version, evenfall.default_key(k.key_fields, due.payload),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:trial-ending-email'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'trial-ending-email'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['trialReminders', 'now'] },
+    enqueue: { text: "with due as (\nselect jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the trial ends at ' || due.ends || ', the reminder is due ' || due.reminder || ' before' as why\nfrom (\n  select s.id, s.customer_id, c.team_id, o.reminder,\n    to_char(s.trial_end at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as ends\n  from evenfall.subscription s\n  cross join unnest($1::text[]) as o (reminder)\n  left join evenfall.customer c on c.id = s.customer_id\n  where s.status = 'trialing' and not s.gone and not s.cancel_at_period_end and s.cancel_at is null\n    and s.trial_end > $2::timestamptz\n    and evenfall.trial_reminder(s.trial_start, s.trial_end, o.reminder, $1::text[], $2::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'trial-ending' and n.subject = 'subscription:' || due.id\n      and n.occasion = due.ends || ' ' || due.reminder)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'trial-ending-email'\n      and j.payload @> jsonb_build_object('subscriptionId', due.id, 'offset', due.reminder))\norder by due.ends, due.id, due.reminder\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:trial-ending-email'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'trial-ending-email'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['trialReminders', 'now'] },
   },
 };

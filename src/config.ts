@@ -71,10 +71,10 @@ export const variables = {
     .meta({
       about: 'Of the webhook endpoint; both, comma-separated, while one is rotated. Needs STRIPE_SECRET_KEY.',
     }),
-  SECRET_KEY: z
-    .string()
-    .min(16, 'must have at least 16 characters')
-    .meta({ about: 'Keeps e-mail addresses out of the database: they are stored hashed with this key.' }),
+  SECRET_KEY: z.string().min(16, 'must have at least 16 characters').meta({
+    about:
+      'Signs the links in mails, and keeps e-mail addresses out of the database: they are stored hashed with it.',
+  }),
   SMTP_URL: url('smtp:', 'smtps:').optional().meta({ about: 'Where mail goes out.' }),
   MAIL_FROM: z.string().min(3).optional().meta({ about: 'The sender of all mail; needed with SMTP_URL.' }),
   ALERT_EMAIL: z.email('must be one mail address').optional().meta({ about: 'Who is told of dead letters.' }),
@@ -115,6 +115,36 @@ export const variables = {
   POLICY_CARD_WINDOW: duration
     .default(defaultPolicy.cardWindow)
     .meta({ about: 'How long before a card expires a mail says so: ISO 8601. Default P20D.' }),
+  POLICY_UNVERIFIED_USER_AGE: duration.default(defaultPolicy.unverifiedUserAge).meta({
+    about:
+      'How old a user may become who never verified, has no team, no customer and no log-in. Default P10D.',
+  }),
+  POLICY_INACTIVE_TEAM_AGE: duration.default(defaultPolicy.inactiveTeamAge).meta({
+    about:
+      'How old a team may become that never subscribed, before it is marked; also how long a snooze or the keep link protects it. Default P6M.',
+  }),
+  POLICY_DELETION_NOTICE: duration
+    .refine((text) => /[1-9]/.test(text), { error: 'must be longer than nothing' })
+    .default(defaultPolicy.deletionNotice)
+    .meta({ about: "From a team's notice to its deletion: ISO 8601. Default P7D." }),
+  POLICY_FUSE_MAX: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(1)
+    .default(defaultPolicy.fuseMax)
+    .meta({ about: 'Teams marked, and teams deleted, in 24 hours at most; more blow the fuse. Default 50.' }),
+  POLICY_FUSE_SHARE: z.coerce
+    .number({ error: 'must be a number' })
+    .gt(0, 'must be above 0')
+    .max(1, 'must be 1 or less')
+    .default(defaultPolicy.fuseShare)
+    .meta({ about: 'The same as a share of the teams; the smaller counts, but at least 5. Default 0.05.' }),
+  POLICY_FUSE_USERS: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(1)
+    .default(defaultPolicy.fuseUsers)
+    .meta({ about: 'Unverified users deleted in 24 hours at most. Default 2000.' }),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], {
       error: 'must be debug, info, warn, error or silent',
@@ -205,6 +235,9 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined) {
     problems.push('REDIS_URL: is missing, and QUEUE_BACKEND says redis');
   }
+  if (role === 'web' && production && config.PUBLIC_URL !== undefined && config.SECRET_KEY === undefined) {
+    problems.push('SECRET_KEY: is missing, and the keep links in mails need it');
+  }
   if (role !== 'worker') return problems.concat(embeddedProblems(config, production));
   if (config.SMTP_URL !== undefined && config.MAIL_FROM === undefined) {
     problems.push('MAIL_FROM: is missing, and SMTP_URL is set');
@@ -220,6 +253,9 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
       problems.push(
         'ALERT_EMAIL or ALERT_WEBHOOK_URL: one is needed in production, or nobody hears of dead letters',
       );
+    }
+    if (config.PUBLIC_URL === undefined) {
+      problems.push('PUBLIC_URL: is missing: the notice of a deletion carries a link to keep the team');
     }
   }
   return problems.concat(embeddedProblems(config, production));

@@ -1,8 +1,9 @@
 -- Takes a read of Stripe's objects, begun at read_at, into the mirror: {"customers": [], "subscriptions": [],
 -- "cards": []} in the mirror's own columns, each object once. A row that comes from a later read stays as it
 -- is, so reads may be written in any order and any number of times. What was read exists, so it is no longer
--- gone. Rows are taken by id: two reads at once cannot wait for each other in a circle.
-create or replace function evenfall.mirror(read_at timestamptz, objects jsonb) returns void
+-- gone. Rows are taken by id: two reads at once cannot wait for each other in a circle. At `now`, business time, the
+-- marks of teams that have subscribed are taken back.
+create or replace function evenfall.mirror(read_at timestamptz, objects jsonb, now timestamptz) returns void
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   -- of a deleted customer Stripe says no more than that: what is known of it stays
   insert into evenfall.customer as c
@@ -54,4 +55,8 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
     exp_month = excluded.exp_month, exp_year = excluded.exp_year, expires_at = excluded.expires_at,
     detached = excluded.detached, read_at = excluded.read_at
   where d.read_at <= excluded.read_at;
+
+  select evenfall.clear_marks_of_subscribed(array(
+    select r->>'customer_id' from jsonb_array_elements($2->'subscriptions') r
+    union select r->>'id' from jsonb_array_elements($2->'customers') r), $3);
 $$;

@@ -66,6 +66,9 @@ group by kind, state;
 -- name: deadLetterCounts
 select kind, class, count(*)::int as "letters!" from evenfall.dead_letter where resolved_at is null group by kind, class;
 
+-- name: findingCounts
+select kind, count(*)::int as "findings!" from evenfall.finding where acknowledged_at is null group by kind;
+
 -- name: unknownEffects
 select count(*)::int as "effects!" from evenfall.effect where state = 'unknown';
 

@@ -24,7 +24,11 @@ update evenfall.effect e
 set state = 'settled', settled_at = clock_timestamp(), evidence = coalesce(e.evidence, '{}') || @evidence
 from fence
 where e.key = @key and e.job_id is not distinct from fence.id and e.run_no = @run_no and e.state = 'claimed'
-returning e.id;
+returning e.id, e.settled_at;
+
+-- name: holdRun
+-- The fence of a job's own transaction, last in the order of locks: no row when the run is no longer current.
+select id from evenfall.job where id = @job_id and run_no = @run_no and state = 'running' for update;
 
 -- name: releaseEffect
 -- claimed → released: the other side refused for certain, so the key is free for the next try.

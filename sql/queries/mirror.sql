@@ -4,7 +4,7 @@
 select clock_timestamp()::text as "read_at!";
 
 -- name: mirror
-select evenfall.mirror(@read_at::text::timestamptz, @seen)::text as "mirrored!";
+select evenfall.mirror(@read_at::text::timestamptz, @seen, @now)::text as "mirrored!";
 
 -- name: mirroredLiveSubscriptions
 -- Of a customer that is deleted: Stripe lists them no more.
@@ -47,7 +47,7 @@ with moved as (
   returning id, phase, cursor, pages, objects
 )
 select id as "id!", phase as "phase!", cursor as "cursor?", pages as "pages!",
-  objects as "objects!", evenfall.mirror(@read_at::text::timestamptz, @seen)::text as "mirrored!"
+  objects as "objects!", evenfall.mirror(@read_at::text::timestamptz, @seen, @now)::text as "mirrored!"
 from moved;
 
 -- name: finishBackfill

@@ -1,10 +1,13 @@
-import type { DeadLetterAlert } from '../core/alert.ts';
+import type { RenderedMail } from '../mail/render.ts';
 
-/** A dead letter with what a person needs to act on it. */
-export interface Notice extends DeadLetterAlert {
-  readonly commands: { readonly show: string; readonly replay: string };
-  /** Bull Board, where its entry and its log are. */
-  readonly boardUrl?: string;
+/** What people are told, ready for every channel. */
+export interface Notice {
+  /** Stable: a receiver can collapse repeats by it. */
+  readonly id: string;
+  /** Rendered by the channel that needs it: no other fails with it. */
+  readonly mail: () => Promise<RenderedMail>;
+  /** The body of a post. Absent facts are null, so that the shape never changes. */
+  readonly post: { readonly id: string; readonly type: string; readonly [fact: string]: unknown };
 }
 
 /** One way of telling people. */

@@ -30,7 +30,7 @@ export function postChannel(
       response = await fetch(url, {
         method: 'POST',
         headers: { ...headers, 'content-type': 'application/json', 'idempotency-key': notice.id },
-        body: JSON.stringify(bodyOf(notice)),
+        body: JSON.stringify(notice.post),
         // A post that is redirected may arrive as a GET: an answer that looks like success, and no alert.
         redirect: 'manual',
         signal: AbortSignal.timeout(timeoutMs),
@@ -60,33 +60,6 @@ export function postChannel(
     name: 'webhook',
     about: { host: url.host },
     tell: (notice) => pRetry(() => post(notice), { retries, minTimeout: firstDelayMs, randomize: true }),
-  };
-}
-
-/** What is posted. Absent facts are null, so that the shape never changes. */
-function bodyOf({ error, ...notice }: Notice) {
-  return {
-    id: notice.id,
-    type: 'dead_letter',
-    deadLetterId: notice.deadLetterId,
-    jobId: notice.jobId,
-    kind: notice.kind,
-    teamId: notice.teamId,
-    attempts: notice.attempts,
-    at: notice.at.toISOString(),
-    error: {
-      class: error.class,
-      message: error.message,
-      subject: error.subject ?? null,
-      type: error.type ?? null,
-      code: error.code ?? null,
-      param: error.param ?? null,
-      httpStatus: error.httpStatus ?? null,
-      requestId: error.requestId ?? null,
-      url: error.url ?? null,
-    },
-    commands: notice.commands,
-    url: notice.boardUrl ?? null,
   };
 }
 

@@ -15,8 +15,8 @@ export function recipientOf(owner: Owner | undefined, customerEmail: string | nu
 /** Why there is nobody, for the ledger. */
 export const nobody = 'there is no active owner with an address, nor has the Stripe customer one';
 
-/** One address and nothing else: a list, or a name around it, would reach somebody else. */
-function address(text: string | null): string | undefined {
+/** One address and nothing else: a list, or a name around it, would reach somebody else. Undefined when it is not. */
+export function address(text: string | null): string | undefined {
   const trimmed = text?.trim() ?? '';
   return /^[^\s@,;<>"]+@[^\s@,;<>"]+$/.test(trimmed) ? trimmed : undefined;
 }

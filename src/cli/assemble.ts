@@ -3,6 +3,7 @@ import { createAlerts } from '../alerts/alerts.ts';
 import type { Config } from '../config.ts';
 import type { AlertPort } from '../core/alert.ts';
 import { keyedHash } from '../core/hash.ts';
+import { keepToken } from '../core/keep-token.ts';
 import type { MailPort } from '../core/mail.ts';
 import type { Policy } from '../core/policy.ts';
 import { connectDatabase } from '../db/connect.ts';
@@ -38,7 +39,22 @@ export function buildBackend(config: Config, log: Logger): QueueBackend {
 }
 
 export function buildPolicy(config: Config): Policy {
-  return { trialReminders: config.POLICY_TRIAL_REMINDERS, cardWindow: config.POLICY_CARD_WINDOW };
+  return {
+    trialReminders: config.POLICY_TRIAL_REMINDERS,
+    cardWindow: config.POLICY_CARD_WINDOW,
+    unverifiedUserAge: config.POLICY_UNVERIFIED_USER_AGE,
+    inactiveTeamAge: config.POLICY_INACTIVE_TEAM_AGE,
+    deletionNotice: config.POLICY_DELETION_NOTICE,
+    fuseMax: config.POLICY_FUSE_MAX,
+    fuseShare: config.POLICY_FUSE_SHARE,
+    fuseUsers: config.POLICY_FUSE_USERS,
+  };
+}
+
+/** The link in a deletion notice; without PUBLIC_URL there is none. */
+export function buildKeepLink(config: Config): (markId: number) => string | null {
+  const base = config.PUBLIC_URL?.replace(/\/+$/, '');
+  return (markId) => (base === undefined ? null : `${base}/keep/${keepToken(config.SECRET_KEY, markId)}`);
 }
 
 export function buildHash(config: Config): (text: string) => string {

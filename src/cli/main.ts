@@ -35,6 +35,11 @@ program
   .option('--contract <file>', 'your own contract file, instead of CONTRACT_SQL or sql/contract.sql')
   .action(run(async (options) => (await import('./commands/serve.ts')).migrateCommand(options)));
 program
+  .command('doctor')
+  .description('says whether this installation can work and be trusted with deletion, and what to mend')
+  .option('--json')
+  .action(run(async (options) => (await import('./commands/doctor.ts')).doctorCommand(options)));
+program
   .command('enqueue')
   .description('asks for work')
   .argument('<kind>')
@@ -83,6 +88,56 @@ program
     run(async (name, options) => (await import('./commands/schedules.ts')).sweepCommand(name, options)),
   );
 program
+  .command('forecast')
+  .description('who gets which mail in the next days, and which teams go')
+  .option('--days <n>', 'how many', '30')
+  .option('--json')
+  .action(run(async (options) => (await import('./commands/forecast.ts')).forecastCommand(options)));
+program
+  .command('timeline')
+  .description('what happened to a team and why')
+  .argument('<team>', 'team:ID')
+  .option('--limit <n>', 'how many, the latest', '100')
+  .option('--json')
+  .action(
+    run(async (team, options) => (await import('./commands/timeline.ts')).timelineCommand(team, options)),
+  );
+for (const [kind, description] of [
+  ['snooze', 'keeps a team from being marked and deleted, --until then or as long as the policy says'],
+  ['exempt', 'keeps a team from being marked and deleted, whatever else is true of it'],
+  ['hold', 'keeps a team and its owner, whatever else is true of them'],
+] as const) {
+  program
+    .command(kind)
+    .description(description)
+    .argument('<team>', 'team:ID')
+    .requiredOption('--why <text>')
+    .option('--until <instant>', 'strictly: at this time it no longer protects')
+    .option('--lift', 'ends it')
+    .option('--json')
+    .action(
+      run(async (team, options) =>
+        (await import('./commands/protections.ts')).protectCommand(kind, team, options),
+      ),
+    );
+}
+
+const fuse = program.command('fuse').description('what stops a kind that would touch too many');
+fuse
+  .command('status', { isDefault: true })
+  .option('--json')
+  .action(run(async (options) => (await import('./commands/fuse.ts')).fuseStatusCommand(options)));
+fuse
+  .command('release')
+  .description('makes it whole again, after looking, and lets the jobs that wait for it go on')
+  .argument('<kind>')
+  .requiredOption('--why <text>')
+  .option('--acts <n>', "how many are allowed for a day, instead of the policy's number")
+  .option('--json')
+  .action(
+    run(async (kind, options) => (await import('./commands/fuse.ts')).fuseReleaseCommand(kind, options)),
+  );
+program
   .command('pause')
   .description('lets the jobs of a kind wait')
   .argument('<kind>')
@@ -112,6 +167,22 @@ dead
   .argument('<n>')
   .option('--json')
   .action(run(async (id, options) => (await import('./commands/dead.ts')).deadReplayCommand(id, options)));
+
+const findings = program.command('findings').description('what people must look at though no job is dead');
+findings
+  .command('list', { isDefault: true })
+  .option('--all', 'acknowledged ones too')
+  .option('--limit <n>', 'how many', '50')
+  .option('--json')
+  .action(run(async (options) => (await import('./commands/findings.ts')).findingsListCommand(options)));
+findings
+  .command('ack')
+  .description('says that you have seen to it')
+  .argument('<n>')
+  .requiredOption('--why <text>')
+  .action(
+    run(async (id, options) => (await import('./commands/findings.ts')).findingsAckCommand(id, options)),
+  );
 
 const effect = program.command('effect').description('acts on the outside world');
 effect

@@ -13,7 +13,20 @@ export interface DeadLetterAlert {
   readonly error: FailureFacts & { message: string };
 }
 
+/** What people must look at, as it is told to them: ids and codes, never personal data. */
+export interface FindingAlert {
+  /** Stable: a receiver can collapse repeats by it. */
+  readonly id: string;
+  readonly findingId: number;
+  readonly kind: string;
+  readonly subject: string;
+  readonly teamId: string | null;
+  readonly message: string;
+  readonly at: Date;
+}
+
 /** Tells people. Channels that are not configured are left out; resolves to those that took it. */
 export interface AlertPort {
   deadLetter(alert: DeadLetterAlert): Promise<string[]>;
+  finding(alert: FindingAlert): Promise<string[]>;
 }

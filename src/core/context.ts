@@ -1,6 +1,7 @@
 import type { Queries } from '../../sql/queries.gen.ts';
 import type { AlertPort } from './alert.ts';
 import type { Effects } from './effects.ts';
+import type { Finding } from './finding.ts';
 import type { JobDefinition } from './job.ts';
 import type { Notices } from './notices.ts';
 import type { Policy } from './policy.ts';
@@ -27,6 +28,15 @@ export interface Context {
   readonly hash: (address: string) => string;
   /** Tells what changed; call it with the transaction that makes the change. */
   readonly history: (tx: Queries, entry: HistoryEntry) => Promise<void>;
+  /**
+   * Runs `work` in one transaction, which commits only while this run is the job's current one: the way to write more
+   * than the last word of a job. Locks are taken in the order mark, team, user, fuse, job.
+   */
+  readonly transaction: <T>(work: (tx: Queries) => Promise<T>) => Promise<T>;
+  /** Tells people of what they must look at, once; call it with the transaction of the decision. */
+  readonly find: (tx: Queries, finding: Finding) => Promise<void>;
+  /** The "keep my team" link of a mark, or null when PUBLIC_URL is not set. */
+  readonly keepLink: (markId: number) => string | null;
   readonly enqueue: <P>(job: JobDefinition<string, P>, payload: P) => Promise<number>;
   /** What the operator decided. */
   readonly policy: Policy;

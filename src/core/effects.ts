@@ -25,8 +25,8 @@ export interface Act {
   readonly unknown?: 'give-up' | 'dead';
   /** What is recorded when it is given up, in the transaction that makes it `unknown`. */
   readonly giveUp?: (tx: Queries) => Promise<void>;
-  /** The domain fact that the act creates, written in the transaction that settles it. */
-  readonly settle?: (tx: Queries, evidence: Evidence) => Promise<void>;
+  /** The domain fact that the act creates, written in the transaction that settles it, at this (business) time. */
+  readonly settle?: (tx: Queries, evidence: Evidence, at: Date) => Promise<void>;
 }
 
 /** How an act stands when `perform` returns. */

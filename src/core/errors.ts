@@ -98,3 +98,17 @@ export async function ifKnown<T>(asking: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+/**
+ * Why the app's own tables or functions refused a statement, as SQLSTATE and constraint
+ * (`23503 invoices_user_id_fkey`), or undefined where the failure is another: no SQLSTATE, or one that tells of the
+ * connection, the transaction or the server. Never Postgres' message, which holds values.
+ */
+export function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  const { code } = error;
+  if (!/^[0-9A-Z]{5}$/.test(code) || /^(08|25|40|53|54|55|57|58|EF|XX)/.test(code) || !('severity' in error))
+    return undefined;
+  const constraint = 'constraint' in error && typeof error.constraint === 'string' ? error.constraint : '';
+  return `${code} ${constraint}`.trim();
+}

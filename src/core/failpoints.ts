@@ -10,6 +10,8 @@ export const failpoints = {
   'effect.claimed': 'the key is claimed, the act not begun',
   'effect.acted': 'the other side has acted, nothing is recorded here',
   'effect.settled': 'the act and its domain fact are recorded',
+  'transaction.written': 'the job has written in a transaction of its own, not committed',
+  'transaction.committed': 'that is committed, the job goes on',
   'run.ended': 'the job has returned, its outcome is not written',
   'outcome.written': 'the outcome is written, BullMQ does not know',
   'retry.written': 'the row waits for its retry, BullMQ still runs the job',

@@ -4,6 +4,8 @@ import type { Evidence } from './effects.ts';
 export interface MailProps {
   'trial-ending': TrialEnding;
   'expiring-card': ExpiringCard;
+  'deletion-notice': DeletionNotice;
+  'account-deactivated': AccountDeactivated;
 }
 
 export type MailName = keyof MailProps;
@@ -32,6 +34,23 @@ export interface ExpiringCard {
   readonly expYear: number;
   /** The next charge to it, where its time is known. */
   readonly nextCharge: { readonly at: Date; readonly price: Money | null } | null;
+}
+
+/** A team that never subscribed is about to be deleted, with all that is in it. */
+export interface DeletionNotice {
+  readonly timeZone: string;
+  readonly teamName: string | null;
+  readonly createdAt: Date;
+  /** It is deleted after this and never before. */
+  readonly deleteAfter: Date;
+  /** A page with a button that keeps the team; null when it is not known where this service is reached. */
+  readonly keepUrl: string | null;
+}
+
+/** An account was deactivated, as its user has asked. */
+export interface AccountDeactivated {
+  /** How many subscriptions were cancelled with it. */
+  readonly cancelled: number;
 }
 
 /** In the currency's smallest unit, as Stripe counts. */

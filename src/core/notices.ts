@@ -13,6 +13,12 @@ export interface NoticeKey {
   readonly teamId: string | null;
 }
 
+/**
+ * Mails of which nobody may guess whether they went out: the job is dead until a person has looked and settled the
+ * effect. All others are given up.
+ */
+export const waitsForPeople: ReadonlySet<MailName> = new Set(['deletion-notice']);
+
 /** `now`: sent by this run. `before`: by an earlier one. `unknown`: perhaps, and never again. */
 export type Noticed = 'now' | 'before' | 'unknown';
 
@@ -22,10 +28,17 @@ export interface Notices {
    * Sends a mail as an effect: claimed before, recorded right after, with a line of history. Nobody can be
    * asked whether a mail server took a mail, so a try whose end is not known counts as perhaps sent.
    *
-   * Throws what the mail's sending throws when it certainly was not sent.
+   * Throws what the mail's sending throws when it certainly was not sent, and for a mail on which something
+   * irreversible hangs (`waitsForPeople`) `Terminal` when nobody knows.
    */
   notify<Name extends MailName>(
-    notice: NoticeKey & { readonly kind: Name; readonly props: MailProps[Name]; readonly to: string },
+    notice: NoticeKey & {
+      readonly kind: Name;
+      readonly props: MailProps[Name];
+      readonly to: string;
+      /** What follows from its having been sent, written in the transaction that records it. */
+      readonly onSent?: (tx: Queries, at: Date) => Promise<void>;
+    },
   ): Promise<Noticed>;
   /**
    * Records why a mail is not sent, and will not be on this occasion. Does nothing when it was sent already.

@@ -15,6 +15,10 @@ export interface StripePort {
    * @throws Terminal class `not_found` when Stripe does not know it (in this mode and account).
    */
   readCustomer(id: string): Promise<CustomerPicture>;
+  /** Customers with exactly this e-mail, all pages; Stripe compares it to the letter (docs.stripe.com/api/customers/list). */
+  findCustomers(email: string): Promise<Customer[]>;
+  /** Whether any invoice of the customer was paid with money; one over nothing does not count. */
+  hasPaidInvoice(customerId: string): Promise<boolean>;
   /** A page of all subscriptions in every status, with their customers and cards; the next begins `after` it. */
   listSubscriptionsPage(after?: string): Promise<StripePage>;
   /** A page of all customers, which the pages of subscriptions leave out when they have none. */

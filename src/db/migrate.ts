@@ -5,6 +5,7 @@ import pg from 'pg';
 import type { AnyJob } from '../core/job.ts';
 import { Misconfigured } from '../core/errors.ts';
 import { packageRoot } from '../package-root.ts';
+import { idDomains, idTypes, shapeProblems } from './contract.ts';
 
 export interface MigrateOptions {
   databaseUrl: string;
@@ -73,16 +74,15 @@ async function applyContract(client: pg.Client, file: string): Promise<void> {
   try {
     await client.query('begin');
     await client.query(text);
-    await requireFunctions(client);
-    await writeIdDomain(client, 'app_team_id', 'app_team');
-    await writeIdDomain(client, 'app_user_id', 'app_user');
+    await requireShape(client, file);
+    for (const { domain, view } of idDomains) await writeIdDomain(client, domain, view);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');
     if (error instanceof Misconfigured) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    const hint = message.includes('cannot change data type of view column')
-      ? '\nThe type of an id has changed: begin the contract with `drop view if exists evenfall.app_team, …`.'
+    const hint = /cannot (change .* of view column|drop columns from view)/.test(message)
+      ? '\nA view cannot be replaced by one with other columns: begin the contract with `drop view if exists evenfall.app_team, …`.'
       : '';
     throw new Misconfigured(
       `the contract ${file} does not fit this database: ${message}${hint}\n` +
@@ -92,37 +92,21 @@ async function applyContract(client: pg.Client, file: string): Promise<void> {
   }
 }
 
-const contractFunctions = [
-  'app_lock_team',
-  'app_lock_user',
-  'app_deactivate_user',
-  'app_delete_team',
-  'app_delete_user',
-];
-
-async function requireFunctions(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(
-    `select name from unnest($1::text[]) name where to_regprocedure('evenfall.' || name || '(text)') is null`,
-    [contractFunctions],
+/** All that is missing or of a wrong type at once: the adopter mends the contract in one go. */
+async function requireShape(client: pg.Client, file: string): Promise<void> {
+  const problems = await shapeProblems(client);
+  if (problems.length === 0) return;
+  const lines = problems.map(({ message, fix }) => `  ${message}:\n    ${fix?.replaceAll('\n', '\n    ')}`);
+  throw new Misconfigured(
+    `the contract ${file} is not complete (sql/contract.sql shows what it has to have):\n${lines.join('\n')}`,
   );
-  if (rows.length === 0) return;
-  const names = rows.map(({ name }) => `evenfall.${name}(text)`).join(', ');
-  throw new Misconfigured(`the contract lacks ${names}; sql/contract.sql shows what each does`);
 }
 
 async function writeIdDomain(client: pg.Client, domain: string, view: string): Promise<void> {
-  const { rows } = await client.query<{ wanted: string; present: string | null }>(
-    `select format_type(a.atttypid, a.atttypmod) as wanted,
-       (select format_type(t.typbasetype, t.typtypmod) from pg_type t
-        where t.typname = $1 and t.typnamespace = 'evenfall'::regnamespace) as present
-     from pg_attribute a where a.attrelid = to_regclass('evenfall.' || $2) and a.attname = 'id'`,
-    [domain, view],
-  );
-  const [row] = rows;
-  if (!row) throw new Misconfigured(`the contract's view evenfall.${view} has no column id`);
-  if (row.present === row.wanted) return;
-  if (row.present !== null) await client.query(`drop domain evenfall.${domain}`);
-  await client.query(`create domain evenfall.${domain} as ${row.wanted}`);
+  const { wanted, present } = await idTypes(client, domain, view);
+  if (present === wanted) return;
+  if (present !== null) await client.query(`drop domain evenfall.${domain}`);
+  await client.query(`create domain evenfall.${domain} as ${wanted}`);
 }
 
 async function writeKinds(client: pg.Client, kinds: readonly AnyJob[]): Promise<void> {

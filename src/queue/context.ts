@@ -1,5 +1,6 @@
 import type { AlertPort } from '../core/alert.ts';
 import type { Context, Log } from '../core/context.ts';
+import { StaleRun } from '../core/errors.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
 import type { MailPort } from '../core/mail.ts';
 import type { Policy } from '../core/policy.ts';
@@ -19,6 +20,7 @@ export interface Adapters {
   readonly policy: Policy;
   /** Keyed with SECRET_KEY. */
   readonly hash: (text: string) => string;
+  readonly keepLink: (markId: number) => string | null;
   readonly log: Log;
 }
 
@@ -31,6 +33,8 @@ export interface ContextParts extends Adapters {
   readonly attempt: number;
   readonly occasion: string;
   readonly now: Date;
+  /** How far that is ahead of the database's clock. */
+  readonly clockOffsetMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -60,6 +64,23 @@ export function buildContext(parts: ContextParts): Context {
     alerts: parts.alerts,
     policy: parts.policy,
     hash: parts.hash,
+    async transaction(work) {
+      const result = await database.transaction(async (tx) => {
+        const written = await work(tx);
+        if (run.jobId !== null) {
+          const { jobId, runNo } = run;
+          if ((await tx.holdRun({ jobId, runNo })).length === 0) throw new StaleRun(jobId, runNo);
+        }
+        await parts.failpoint('transaction.written');
+        return written;
+      });
+      await parts.failpoint('transaction.committed');
+      return result;
+    },
+    async find(tx, { teamId: about = null, detail = {}, ...finding }) {
+      await tx.recordFinding({ ...finding, detail, teamId: about, jobId: run.jobId, foundAt: now });
+    },
+    keepLink: parts.keepLink,
     sweep: (swept) => runSweep(database, swept, { now, policy: parts.policy }),
     effects,
     notices: noticeLedger({ ...parts, effects, history, jobId: run.jobId }),

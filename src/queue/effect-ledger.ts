@@ -18,13 +18,16 @@ interface LedgerOptions {
   /** Aborted: the process must go now, even without having written. */
   readonly kill: AbortSignal;
   readonly failpoint: AtFailpoint;
+  /** How far business time is ahead of the database's clock. */
+  readonly clockOffsetMs: number;
 }
 
 /**
  * The ledger in `evenfall.effect`: claimed before the act in a transaction of its own, settled right after it
  * together with the domain fact (docs/protocol.md, "An effect").
  */
-export function effectLedger({ database, run, signal, kill, failpoint }: LedgerOptions): Effects {
+export function effectLedger(options: LedgerOptions): Effects {
+  const { database, run, signal, kill, failpoint, clockOffsetMs } = options;
   const { statements } = database;
 
   async function perform(act: Act): Promise<Performed> {
@@ -99,8 +102,9 @@ export function effectLedger({ database, run, signal, kill, failpoint }: LedgerO
     await persist(
       () =>
         database.transaction(async (tx) => {
-          await fenced(tx.settleEffect({ ...run, key: act.key, evidence }));
-          await act.settle?.(tx, evidence);
+          const [settled] = await fenced(tx.settleEffect({ ...run, key: act.key, evidence }));
+          const at = new Date((settled?.settledAt?.getTime() ?? 0) + clockOffsetMs);
+          await act.settle?.(tx, evidence, at);
         }),
       kill,
     );

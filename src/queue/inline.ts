@@ -4,7 +4,7 @@ import { describeFailure } from '../core/errors.ts';
 import type { AnyJob } from '../core/job.ts';
 import { noFailpoints } from '../core/failpoints.ts';
 import type { Subscription } from '../core/stripe.ts';
-import type { Database } from '../db/connect.ts';
+import type { Database, Statements } from '../db/connect.ts';
 import { buildContext } from './context.ts';
 import type { Adapters } from './context.ts';
 import { runSweep } from './sweep.ts';
@@ -33,27 +33,65 @@ export async function runInline(
   payload: unknown,
   options: InlineOptions,
 ): Promise<InlineResult> {
-  const [clock] = await options.database.statements.databaseNow();
+  if (!options.dryRun) return await runOn(options.database, job, payload, options);
+  // all that it writes here is written in one transaction, which is then rolled back
+  let result: InlineResult | undefined;
+  const { database } = options;
+  await database
+    .transaction(async (tx) => {
+      const transaction = async <T>(work: Work<T>) => {
+        await tx.savepoint();
+        return await work(tx).catch(async (error: unknown) => {
+          await tx.rollBackToSavepoint();
+          throw error;
+        });
+      };
+      const pretended = { ...database, statements: tx, transaction };
+      result = await runOn(pretended, job, payload, options);
+      throw dryRunOver;
+    })
+    .catch((error: unknown) => {
+      if (error !== dryRunOver) throw error;
+    });
+  if (!result) throw new Error(`the dry run of ${job.name} came to no result`);
+  return result;
+}
+
+type Work<T> = (tx: Statements) => Promise<T>;
+
+const dryRunOver = new Error('the dry run is over');
+
+async function runOn(
+  database: Database,
+  job: AnyJob,
+  payload: unknown,
+  options: InlineOptions,
+): Promise<InlineResult> {
+  const [clock] = await database.statements.databaseNow();
+  const databaseNow = clock?.now ?? new Date(0);
+  const now = options.now ?? databaseNow;
   const never = new AbortController().signal;
   const context = buildContext({
     ...options,
+    database,
     failpoint: noFailpoints,
     kill: never,
     run: { jobId: null, runNo: 0 },
     kind: job.name,
     teamId: null,
     attempt: 1,
-    occasion: `inline ${clock?.now.toISOString() ?? ''}`,
-    now: options.now ?? clock?.now ?? new Date(0),
+    occasion: `inline ${databaseNow.toISOString()}`,
+    now,
+    clockOffsetMs: now.getTime() - databaseNow.getTime(),
     signal: AbortSignal.timeout(job.timeoutMs),
   });
   try {
-    const outcome = await job.run(options.dryRun ? pretending(context, options.database) : context, payload);
+    const outcome = await job.run(options.dryRun ? pretending(context, database) : context, payload);
     if (outcome.kind === 'snoozed') {
       return { kind: job.name, outcome: 'snoozed', reason: outcome.reason, detail: { until: outcome.until } };
     }
     const { write } = outcome;
-    if (write && !options.dryRun) await options.database.transaction(write);
+    if (write) await database.transaction(write);
     const reason = outcome.kind === 'skipped' ? outcome.reason : null;
     return { kind: job.name, outcome: outcome.kind, reason, detail: outcome.detail };
   } catch (error) {
@@ -83,7 +121,7 @@ function pretending(context: Context, database: Database): Context {
       giveUpBegun: () => Promise.resolve(false),
     },
     sweep: (kind) => runSweep(database, kind, { now: context.now, policy: context.policy, dryRun: true }),
-    alerts: { deadLetter: () => Promise.resolve([]) },
+    alerts: { deadLetter: () => Promise.resolve([]), finding: () => Promise.resolve([]) },
     stripe: {
       ...stripe,
       listLiveSubscriptions: async (customerId) =>

@@ -3,6 +3,7 @@ import type { HistoryEntry, Log } from '../core/context.ts';
 import type { Effects, Evidence } from '../core/effects.ts';
 import { Retryable } from '../core/errors.ts';
 import type { MailPort } from '../core/mail.ts';
+import { waitsForPeople } from '../core/notices.ts';
 import type { NoticeKey, Notices } from '../core/notices.ts';
 
 interface NoticesOptions {
@@ -22,15 +23,22 @@ type State = 'sent' | 'unknown' | 'suppressed';
 
 /** The ledger of mails on top of the ledger of effects: each mail is one effect, and one row when it is over. */
 export function noticeLedger({ effects, mail, hash, history, jobId, now, log }: NoticesOptions): Notices {
-  async function perform(about: About, act: () => Promise<Evidence>): Promise<'now' | 'before' | 'unknown'> {
+  async function perform(
+    about: About,
+    act: () => Promise<Evidence>,
+    onSent?: (tx: Queries, at: Date) => Promise<void>,
+  ): Promise<'now' | 'before' | 'unknown'> {
     const key = keyOf(about);
     const { happened } = await effects.perform({
       key,
       kind: `mail.${about.kind}`,
       about: { ...about },
       act,
-      unknown: 'give-up',
-      settle: (tx, evidence) => record(tx, about, 'sent', { messageId: String(evidence['messageId']) }),
+      unknown: waitsForPeople.has(about.kind) ? 'dead' : 'give-up',
+      async settle(tx, evidence, at) {
+        await record(tx, about, 'sent', { messageId: String(evidence['messageId']) });
+        await onSent?.(tx, at);
+      },
       giveUp: async (tx) => {
         log.warn({ jobId, effect: key }, 'nobody can say whether a mail went out; it is not sent again');
         await record(tx, about, 'unknown', {});
@@ -68,9 +76,9 @@ export function noticeLedger({ effects, mail, hash, history, jobId, now, log }: 
   }
 
   return {
-    async notify({ props, to, ...notice }) {
+    async notify({ props, to, onSent, ...notice }) {
       const about = { ...notice, recipientHash: hash(to) };
-      return await perform(about, () => mail.send(notice.kind, props, { to, key: keyOf(notice) }));
+      return await perform(about, () => mail.send(notice.kind, props, { to, key: keyOf(notice) }), onSent);
     },
     suppress: (tx, { reason, ...notice }) => record(tx, notice, 'suppressed', { reason }),
     async giveUpBegun() {

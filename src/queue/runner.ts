@@ -152,6 +152,7 @@ export class Runner {
       });
     }
     const time = new AbortController();
+    const clockOffsetMs = this.options.clockOffsetMs();
     const context = buildContext({
       ...this.options,
       run: { jobId: id, runNo: row.runNo },
@@ -159,7 +160,8 @@ export class Runner {
       teamId: row.teamId,
       attempt: row.attempts + 1,
       occasion: `${id}.${row.asks}`,
-      now: new Date(row.dbNow.getTime() + this.options.clockOffsetMs()),
+      now: new Date(row.dbNow.getTime() + clockOffsetMs),
+      clockOffsetMs,
       signal: AbortSignal.any([signal, time.signal]),
     });
     return await withinTime(job, time, job.run(context, row.payload as never));
@@ -237,7 +239,10 @@ export class Runner {
       runNo,
       delayMs: inMs,
       error: facts,
-      publicMessage: job.publicMessages?.retrying ?? null,
+      publicMessage:
+        (error instanceof Retryable ? error.publicMessage : undefined) ??
+        job.publicMessages?.retrying ??
+        null,
     };
     const [written] = await persist(() => database.statements.retry(retry), kill);
     await this.options.failpoint('retry.written');

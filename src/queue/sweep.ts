@@ -1,6 +1,7 @@
 import type { SweepParameters } from '../../sql/queries.gen.ts';
 import { Terminal } from '../core/errors.ts';
 import type { Swept } from '../core/context.ts';
+import { isFused, readFuses } from '../core/fuse.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Database, Sweep } from '../db/connect.ts';
 
@@ -22,14 +23,24 @@ export async function runSweep(
   return { due: row.due, enqueued: row.enqueued };
 }
 
-/** What `evenfall sweep --json` prints; `id` is what is due, such as `subscription:sub_1`. */
+/** What `evenfall sweep --json` prints; `id` is what is due, bare: `sub_1`, a team's `7`. */
 export interface SweepReport {
   readonly sweep: string;
   readonly now: Date;
   readonly dryRun: boolean;
   readonly due: number;
   readonly enqueued: number;
+  /** Of a kind whose acts cannot be taken back. */
+  readonly fuse?: SweepFuse;
   readonly targets: readonly { readonly id: string; readonly why: string }[];
+}
+
+/** Acts that are allowed in 24 hours, those that count, what waits to act, and whether it has blown. */
+interface SweepFuse {
+  readonly allowed: number;
+  readonly acts: number;
+  readonly waiting: number;
+  readonly blown: boolean;
 }
 
 /** A sweep asked for by a person: with whom it finds, and why. `now` is the database's when it is absent. */
@@ -50,12 +61,21 @@ export async function sweepNow(
     now,
     dryRun,
     ...swept,
+    ...(await fuseOf(database, kind, policy)),
     targets: targets.map(({ subject, why }) => ({ id: subject, why })),
   };
 }
 
+async function fuseOf(database: Database, kind: string, policy: Policy): Promise<{ fuse?: SweepFuse }> {
+  if (!isFused(kind)) return {};
+  const [fuse] = await readFuses(database.statements, policy, [kind]);
+  if (!fuse) return {};
+  const { allowed, acts, waiting, blownAt } = fuse;
+  return { fuse: { allowed, acts, waiting, blown: blownAt !== null } };
+}
+
 /** What every sweep is given; a sweep that asks for a policy that does not exist fails to compile here. */
-function sweepParameters(now: Date, policy: Policy): SweepParameters {
+export function sweepParameters(now: Date, policy: Policy): SweepParameters {
   return { now, ...policy };
 }
 

@@ -33,7 +33,7 @@ export interface Asked {
  * |                       |                     | idempotency key used for something else                  |
  * | `stripe_refused`      | Terminal            | every other 4xx, `resource_missing` of a parameter too   |
  *
- * Beside these the gateway has `bad_id`, Terminal: what it was given is no id, so it asked nothing.
+ * Beside these the gateway has `bad_id`, Terminal: what it was given is no id, or no e-mail, so it asked nothing.
  *
  * Sources: docs.stripe.com/api/errors, docs.stripe.com/error-low-level, docs.stripe.com/rate-limits; how
  * stripe-node 23.1.0 turns answers into errors was tried out case by case (the test's table).

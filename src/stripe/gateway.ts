@@ -1,18 +1,18 @@
 import type Stripe from 'stripe';
-import { Terminal } from '../core/errors.ts';
 import type { Card, Customer, StripePort } from '../core/stripe.ts';
-import { succeeded, withDeadline } from './answer.ts';
 import type { Origin } from './answer.ts';
-import { classifyStripeFailure } from './classify.ts';
+import { collect, createAsk, pageAfter, pages, requireEmail, requireId } from './ask.ts';
+import type { About } from './ask.ts';
 import { createStripeClient } from './client.ts';
 import type { StripeSettings } from './client.ts';
 import {
   eachOnce,
+  isPaidWithMoney,
   toCard,
   toCards,
   toCustomer,
   toCustomersPage,
-  toPage,
+  toListedCustomer,
   toSubscription,
   toSubscriptionsPage,
 } from './mapping.ts';
@@ -31,19 +31,7 @@ export interface StripeGateway extends StripePort {
 export function createStripeGateway(settings: GatewaySettings): StripeGateway {
   const { deadlineMs = 30_000 } = settings;
   const { stripe, livemode } = createStripeClient(settings);
-
-  /** One request: sent, judged and read, or classified. */
-  async function ask<T extends { object: string }, R>(
-    about: About,
-    request: () => Promise<Stripe.Response<T>>,
-    read: (answer: Stripe.Response<T>) => R,
-  ): Promise<R> {
-    try {
-      return read(succeeded(await withDeadline(deadlineMs, request()), about.object));
-    } catch (error) {
-      throw classifyStripeFailure(error, { ...about, livemode });
-    }
-  }
+  const ask = createAsk({ deadlineMs, livemode });
 
   const askSubscription = (
     about: Omit<About, 'object'>,
@@ -57,28 +45,19 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
    * All pages of a customer's subscriptions in every status: what the list leaves out by itself is not for us
    * to guess (docs.stripe.com/api/subscriptions/list).
    */
-  async function listAll<T>(
+  const listAll = <T>(
     about: Omit<About, 'object'>,
     read: (wire: Stripe.Subscription, origin: Origin) => T,
     more: { expand?: string[] } = {},
-  ): Promise<T[]> {
-    const found: T[] = [];
-    let after: string | undefined;
-    do {
-      const page = await ask(
-        { ...about, object: 'list' },
-        () =>
-          stripe.subscriptions.list({ customer: about.subject, status: 'all', ...more, ...pageAfter(after) }),
-        (list) => {
-          const { items, next } = toPage(list, list.lastResponse);
-          return { next, items: items.map((wire) => read(wire, list.lastResponse)) };
-        },
-      );
-      found.push(...page.items);
-      after = page.next;
-    } while (after !== undefined);
-    return found;
-  }
+  ) =>
+    collect(
+      pages(
+        ask,
+        about,
+        (page) => stripe.subscriptions.list({ customer: about.subject, status: 'all', ...more, ...page }),
+        read,
+      ),
+    );
 
   /** What a customer's invoices are charged to, when it is a card. */
   async function cardsOf({ defaultPaymentMethod }: Customer): Promise<Card[]> {
@@ -155,6 +134,33 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
       };
     },
 
+    async findCustomers(email) {
+      // the address is personal data: no failure is about it (P7)
+      const about = { operation: 'look by e-mail among', subject: 'customers' };
+      requireEmail(email, about);
+      const found = pages(
+        ask,
+        about,
+        (page) => stripe.customers.list({ email, ...page }),
+        (wire, origin) => toListedCustomer(wire, origin, livemode),
+      );
+      // compared again: whoever else an answer names is a stranger
+      return (await collect(found)).filter((customer) => customer.email === email);
+    },
+
+    async hasPaidInvoice(customerId) {
+      const about = { operation: 'list the paid invoices of', subject: customerId };
+      requireId('cus', about);
+      const paid = pages(
+        ask,
+        about,
+        (page) => stripe.invoices.list({ customer: customerId, status: 'paid', ...page }),
+        isPaidWithMoney,
+      );
+      for await (const page of paid) if (page.includes(true)) return true;
+      return false;
+    },
+
     async listSubscriptionsPage(after) {
       const about = { operation: 'list', subject: 'subscriptions', readOnly: true, object: 'list' };
       return ask(
@@ -193,32 +199,3 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
     },
   };
 }
-
-/** The largest page there is (docs.stripe.com/api/pagination). */
-function pageAfter(after: string | undefined): { limit: number; starting_after?: string } {
-  return { limit: 100, ...(after === undefined ? {} : { starting_after: after }) };
-}
-
-interface About {
-  readonly operation: string;
-  readonly subject: string;
-  readonly readOnly?: boolean;
-  /** What a success is. */
-  readonly object: string;
-}
-
-/**
- * Asked before every call, for the SDK does not: `cancel('')` would send `DELETE /v1/subscriptions/`. What is
- * not an id may be anything, an address even, so it is not repeated.
- */
-function requireId(
-  prefix: 'sub' | 'cus',
-  { operation, subject }: { operation: string; subject: string },
-): void {
-  if (typeof subject === 'string' && subject.length <= 255 && ID[prefix].test(subject)) return;
-  throw new Terminal(`Stripe was not asked to ${operation} what is no id of the form ${prefix}_…`, {
-    facts: { class: 'bad_id' },
-  });
-}
-
-const ID = { sub: /^sub_[A-Za-z0-9]+$/, cus: /^cus_[A-Za-z0-9]+$/ };

@@ -69,6 +69,18 @@ export function toCustomer(wire: Stripe.Customer | Stripe.DeletedCustomer, livem
   };
 }
 
+/** One of a list: what is no customer there makes the list no answer. */
+export function toListedCustomer(wire: Stripe.Customer, origin: Origin, livemode: boolean): Customer {
+  if (wire.object !== 'customer') throw new UnusableAnswer(origin);
+  return toCustomer(wire, livemode);
+}
+
+/** Whether the invoice was paid, and over more than nothing: a trial has one over zero, which counts as paid. */
+export function isPaidWithMoney(wire: Stripe.Invoice, origin: Origin): boolean {
+  if (wire.object !== 'invoice' || typeof wire.amount_paid !== 'number') throw new UnusableAnswer(origin);
+  return wire.status === 'paid' && wire.amount_paid > 0;
+}
+
 /** Metadata is the app's and may hold anything: what does not look like an id, such as an address, is none. */
 function teamIdOf(metadata: Stripe.Metadata | null): string | null {
   const value = metadata?.['team_id'];

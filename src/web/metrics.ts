@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { findingKinds } from '../core/finding.ts';
 import type { AnyJob } from '../core/job.ts';
 import type { Database } from '../db/connect.ts';
 import { requireToken } from './bearer.ts';
@@ -40,6 +41,12 @@ export function createMetrics(database: Pick<Database, 'statements'>, jobs: read
     labelNames: ['kind', 'class'] as const,
     registers,
   });
+  const findings = new Gauge({
+    name: 'evenfall_findings',
+    help: 'Findings that nobody has acknowledged, by kind.',
+    labelNames: ['kind'] as const,
+    registers,
+  });
   const unknownEffects = new Gauge({
     name: 'evenfall_unknown_effects',
     help: 'Acts on the outside world of which nobody knows whether they happened.',
@@ -57,16 +64,22 @@ export function createMetrics(database: Pick<Database, 'statements'>, jobs: read
     countRequest: (method, route, status) => requests.inc({ method, route, status }),
     async render() {
       const { statements } = database;
-      const [counts, letters, unknown] = await withDeadline(5_000, () =>
-        Promise.all([statements.jobCounts(), statements.deadLetterCounts(), statements.unknownEffects()]),
+      const [counts, letters, found, unknown] = await withDeadline(5_000, () =>
+        Promise.all([
+          statements.jobCounts(),
+          statements.deadLetterCounts(),
+          statements.findingCounts(),
+          statements.unknownEffects(),
+        ]),
       );
       // cleared and filled without a pause between, so that a second scrape at once never sees half of it
-      for (const gauge of [live, oldestDue, deadLetters]) gauge.reset();
+      for (const gauge of [live, oldestDue, deadLetters, findings]) gauge.reset();
       // a series that is zero must be there: one that vanishes looks like a scrape that failed
       for (const { name } of jobs) {
         for (const state of liveStates) live.set({ kind: name, state }, 0);
         oldestDue.set({ kind: name }, 0);
       }
+      for (const kind of Object.keys(findingKinds)) findings.set({ kind }, 0);
       const oldest = new Map<string, number>();
       for (const { kind, state, jobs: count, oldestDueSeconds } of counts) {
         live.set({ kind, state }, count);
@@ -76,6 +89,7 @@ export function createMetrics(database: Pick<Database, 'statements'>, jobs: read
       for (const { kind, class: failure, letters: count } of letters) {
         deadLetters.set({ kind, class: failure }, count);
       }
+      for (const { kind, findings: count } of found) findings.set({ kind }, count);
       unknownEffects.set(unknown[0]?.effects ?? 0);
       return await registry.metrics();
     },

@@ -10,6 +10,7 @@ import type { DashboardUser } from './dashboard-users.ts';
 import { healthRoutes, readiness } from './health.ts';
 import { homePage } from './home.ts';
 import { jobsApi } from './jobs.ts';
+import { keepRoutes } from './keep.ts';
 import { listen } from './listen.ts';
 import type { Listening } from './listen.ts';
 import { createMetrics, metricsRoute } from './metrics.ts';
@@ -24,7 +25,9 @@ export interface WebSettings {
   readonly PORT: number;
   readonly API_TOKEN?: string | undefined;
   readonly DASHBOARD_USERS?: readonly DashboardUser[] | undefined;
+  readonly POLICY_INACTIVE_TEAM_AGE: string;
   readonly PUBLIC_URL?: string | undefined;
+  readonly SECRET_KEY?: string | undefined;
   readonly STRIPE_SECRET_KEY?: string | undefined;
   readonly STRIPE_WEBHOOK_SECRET?: readonly string[] | undefined;
   readonly production: boolean;
@@ -89,6 +92,10 @@ export async function startWeb(options: WebOptions): Promise<Listening> {
     }),
   );
   app.route('/', homePage());
+  app.route(
+    '/',
+    keepRoutes({ database, secret: config.SECRET_KEY, inactiveTeamAge: config.POLICY_INACTIVE_TEAM_AGE }),
+  );
   app.route(
     '/',
     healthRoutes(

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AlertOptions, createAlerts } from '../../src/alerts/alerts.ts';
-import type { DeadLetterAlert } from '../../src/core/alert.ts';
+import type { DeadLetterAlert, FindingAlert } from '../../src/core/alert.ts';
 import { Misconfigured, Retryable } from '../../src/core/errors.ts';
 import { createMailTransport, type MailTransport } from '../../src/mail/transport.ts';
 import { type Inbox, startInbox } from '../../src/stand-ins/inbox/index.ts';
@@ -25,6 +25,16 @@ const alert: DeadLetterAlert = {
     requestId: 'req_8sKq2LmZ0aVtYw',
     url: 'https://dashboard.stripe.com/test/logs/req_8sKq2LmZ0aVtYw',
   },
+};
+
+const finding: FindingAlert = {
+  id: 'finding-5',
+  findingId: 5,
+  kind: 'stripe-veto',
+  subject: 'team:3021',
+  teamId: '3021',
+  message: 'Stripe has the live subscription sub_1: see whose it is.',
+  at: new Date('2026-03-14T09:26:53.589Z'),
 };
 
 type Line = { level: string; fields: Record<string, unknown>; message: string };
@@ -238,4 +248,96 @@ it('[P7] takes an address out of a message that holds one by mistake', async () 
   await alerts({ webhookUrl }).deadLetter({ ...alert, error });
   await alerts({}).deadLetter({ ...alert, error });
   expect(posts[0]?.body).toMatchObject({ error: { message: 'no such customer: (address)' } });
+});
+
+describe('a finding', () => {
+  it('[P2] is mailed with its facts and commands, under the same ids each time', async () => {
+    const port = alerts(byMail());
+    expect(await port.finding(finding)).toEqual(['mail']);
+    await port.finding(finding);
+    await port.deadLetter({ ...alert, id: 'dead-letter-5', deadLetterId: 5 });
+    const [message] = inbox.messages;
+    expect(message?.envelope.to).toEqual(['oncall@billing.example']);
+    expect(message?.subject).toContain('stripe-veto');
+    for (const part of [message?.text, message?.html]) {
+      expect(part).toContain(finding.message);
+      expect(part).toContain('npx evenfall findings ack 5 --why TEXT');
+    }
+    const ids = inbox.messages.map(({ headers }) =>
+      headers.flatMap(({ name, value }) => (/^(message-id|x-evenfall-alert)$/i.test(name) ? [value] : [])),
+    );
+    expect(ids[0]).toContain('finding-5');
+    expect(ids[1]).toEqual(ids[0]);
+    expect(new Set(ids.flat()).size).toBe(4);
+  });
+
+  it('is posted with every fact, absent ones as null', async () => {
+    expect(await alerts({ webhookUrl }).finding(finding)).toEqual(['webhook']);
+    expect(posts[0]?.headers['idempotency-key']).toBe('finding-5');
+    expect(posts[0]?.body).toEqual({
+      id: 'finding-5',
+      type: 'finding',
+      findingId: 5,
+      kind: 'stripe-veto',
+      subject: 'team:3021',
+      teamId: '3021',
+      message: finding.message,
+      at: '2026-03-14T09:26:53.589Z',
+      commands: {
+        acknowledge: 'npx evenfall findings ack 5 --why TEXT',
+        timeline: 'npx evenfall timeline team:3021',
+        fuseStatus: null,
+        fuseRelease: null,
+      },
+    });
+  });
+
+  it('of a blown fuse comes with the commands of the fuse', async () => {
+    const kind = 'mark-team-for-deletion';
+    const blown = { ...finding, kind: 'fuse-blown', subject: `fuse:${kind}`, teamId: null };
+    await alerts({ webhookUrl }).finding(blown);
+    expect(posts[0]?.body).toMatchObject({
+      teamId: null,
+      commands: {
+        acknowledge: 'npx evenfall findings ack 5 --why TEXT',
+        timeline: null,
+        fuseStatus: 'npx evenfall fuse status',
+        fuseRelease: `npx evenfall fuse release ${kind} --acts N --why TEXT`,
+      },
+    });
+  });
+
+  it('has commands that a shell takes as they are, whatever a team is called', async () => {
+    await alerts({ webhookUrl }).finding({ ...finding, teamId: "it's $(rm) 7" });
+    expect(posts[0]?.body).toMatchObject({
+      commands: { timeline: String.raw`npx evenfall timeline 'team:it'\''s $(rm) 7'` },
+    });
+  });
+
+  it('[P1] goes by the other channel when one fails, and asks to be called again when all do', async () => {
+    answers = [400, 400];
+    const port = alerts({ ...byMail(), webhookUrl });
+    expect(await port.finding(finding)).toEqual(['mail']);
+    inbox.faults.add({ kind: 'refuse', code: 550, at: 'rcpt' });
+    await expect(port.finding(finding)).rejects.toMatchObject({
+      name: 'Retryable',
+      facts: { class: 'alert_failed', subject: 'finding-5' },
+    });
+  });
+
+  it('[P1] is in the log at least when nobody is to be told', async () => {
+    expect(await alerts({}).finding(finding)).toEqual([]);
+    expect(lines).toMatchObject([
+      { level: 'error', fields: { alert: { findingId: 5, subject: 'team:3021' } } },
+    ]);
+  });
+
+  it('[P7] loses an address that its message holds by mistake, in the post, the mail and the log', async () => {
+    const leaking = { ...finding, message: 'nobody to write to: ann@customer.example' };
+    await alerts({ ...byMail(), webhookUrl }).finding(leaking);
+    await alerts({}).finding(leaking);
+    expect(posts[0]?.body).toMatchObject({ message: 'nobody to write to: (address)' });
+    expect(inbox.messages[0]?.text).not.toContain('ann@');
+    expect(inbox.messages[0]?.html).not.toContain('ann@');
+  });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { daysUntil, momentIn } from '../../emails/components/moment.ts';
 import { cardText, priceText } from '../../emails/components/money.ts';
+import { mail as accountDeactivated } from '../../emails/account-deactivated.tsx';
+import { mail as deletionNotice } from '../../emails/deletion-notice.tsx';
 import { mail as expiringCard } from '../../emails/expiring-card.tsx';
 import { mails } from '../../emails/index.ts';
 import { mail as trialEnding } from '../../emails/trial-ending.tsx';
@@ -46,11 +48,70 @@ it('the expiring-card mail does without team, brand and next charge', async () =
   expect(text).toContain('Your card pays for your subscription');
 });
 
+describe('the deletion notice', () => {
+  const { previewProps } = deletionNotice;
+
+  it('[P3] says in both parts which team, since when, what goes, not before when, and how to keep it', async () => {
+    const { subject, html, text } = await renderMail(deletionNotice, previewProps);
+    expect(subject).toBe('Your Acme Boards team will be deleted after 14 March');
+    for (const part of [html.replace(/<!--.*?-->/gs, '').replaceAll('&#x27;', "'"), text]) {
+      for (const fact of [
+        'Your team Harbour Design has never subscribed to Acme Boards.',
+        'Tuesday, 2 September 2025 (Europe/Berlin time)',
+        'delete it and everything in it after Saturday, 14 March 2026 at 09:26 (Europe/Berlin time), and not before.',
+        'You pay nothing and need not log in.',
+        'Once it has subscribed, it is never deleted in this way.',
+        'Keep my team',
+      ]) {
+        expect(part).toContain(fact);
+      }
+    }
+    expect(html).toContain(`href="${previewProps.keepUrl}"`);
+    expect(text).toContain(previewProps.keepUrl);
+  });
+
+  it("prints the date in the team's zone, and rounds no minute up", () => {
+    const deleteAfter = new Date('2026-03-14T23:59:59.999Z');
+    const says = (timeZone: string) => deletionNotice.text({ ...previewProps, timeZone, deleteAfter });
+    expect(says('UTC')).toContain('after Saturday, 14 March 2026 at 23:59 (UTC)');
+    expect(says('Asia/Tokyo')).toContain('after Sunday, 15 March 2026 at 08:59 (Asia/Tokyo time)');
+  });
+
+  it('without a link says to subscribe or to answer', async () => {
+    const { html, text } = await renderMail(deletionNotice, {
+      ...previewProps,
+      teamName: null,
+      keepUrl: null,
+    });
+    for (const part of [html, text]) {
+      expect(part).not.toMatch(/the page below|Keep my team|href|Harbour|null|undefined/);
+      expect(part).toContain('Subscribe, or answer this mail and we keep it for you.');
+    }
+  });
+});
+
+it.for([
+  [0, 'You will not be charged in the future.'],
+  [1, 'Your subscription was cancelled, and you will not be charged again.'],
+  [2, 'Your 2 subscriptions were cancelled, and you will not be charged again.'],
+] as const)('0.6: the goodbye mail after %i cancellations', async ([cancelled, says]) => {
+  const { html, text } = await renderMail(accountDeactivated, {
+    ...accountDeactivated.previewProps,
+    cancelled,
+  });
+  for (const part of [html, text]) {
+    expect(part).toContain(says);
+    expect(part).toContain('Answer this mail or contact our support');
+    if (cancelled === 0) expect(part).not.toContain('subscription');
+  }
+});
+
 it('escapes whatever the app calls its teams', async () => {
   const teamName = '<script>alert(1)</script>';
   for (const rendering of [
     renderMail(mails['trial-ending'], { ...trialEnding.previewProps, teamName }),
     renderMail(mails['expiring-card'], { ...expiringCard.previewProps, teamName }),
+    renderMail(mails['deletion-notice'], { ...deletionNotice.previewProps, teamName }),
   ]) {
     expect((await rendering).html).not.toContain('<script>');
   }

@@ -199,7 +199,7 @@ test('what Stripe no longer has is gone at the end, and not before; what came me
           },
         ],
       };
-      await database.statements.mirror({ readAt: clock!.readAt, seen });
+      await database.statements.mirror({ readAt: clock!.readAt, seen, now: new Date() });
       return await stripe.listCustomersPage(after);
     },
   };

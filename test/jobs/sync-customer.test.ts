@@ -136,7 +136,7 @@ describe('what is mirrored', () => {
 describe('the order of reads', () => {
   test('what was read earlier never overwrites what was read later', async () => {
     const { customer, sub } = scene();
-    const old = { readAt: '2026-01-01T00:00:00Z', seen: await rowsNow() };
+    const old = { readAt: '2026-01-01T00:00:00Z', seen: await rowsNow(), now: new Date() };
     await call('DELETE', `subscriptions/${sub}`);
     await sync(customer);
     await database.statements.mirror(old);

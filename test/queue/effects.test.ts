@@ -582,7 +582,13 @@ describe('a Postgres that is away for a moment', () => {
     const away: Database = { ...database, transaction: () => Promise.reject((kill.abort(), down)) };
     const id = await enqueue();
     await sql`update evenfall.job set state = 'running', run_no = 1, worker_id = 'w', due = false`;
-    const parts = { database: away, signal: never, kill: kill.signal, failpoint: noFailpoints };
+    const parts = {
+      database: away,
+      signal: never,
+      kill: kill.signal,
+      failpoint: noFailpoints,
+      clockOffsetMs: 0,
+    };
     const ledger = effectLedger({ ...parts, run: { jobId: id, runNo: 1 } });
     const thing = { key, kind: 'test.act', about, act: () => Promise.resolve(doItThere()) };
     await expect(ledger.perform(thing)).rejects.toBe(down);

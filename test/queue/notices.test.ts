@@ -9,7 +9,14 @@ import { defaultPolicy } from '../../src/core/policy.ts';
 import { runInline } from '../../src/queue/inline.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { testKind } from '../support/kinds.ts';
-import { createRunner, noStripe, recordingAlerts, silentLog, testHash } from '../support/machine.ts';
+import {
+  createRunner,
+  noStripe,
+  recordingAlerts,
+  silentLog,
+  testHash,
+  testKeepLink,
+} from '../support/machine.ts';
 
 const { kind, runs } = testKind({ attempts: 5 });
 const jobs = [...allJobs, kind];
@@ -246,6 +253,7 @@ test('a dry run sends and records nothing', async () => {
       mail,
       policy: defaultPolicy,
       hash: testHash,
+      keepLink: testKeepLink,
       log: silentLog,
       dryRun: true,
     },

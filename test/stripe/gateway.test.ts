@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Log } from '../../src/core/context.ts';
+import type { Terminal } from '../../src/core/errors.ts';
 import type { StripePort } from '../../src/core/stripe.ts';
 import { startStripeStandIn } from '../../src/stand-ins/stripe/index.ts';
 import type { StripeStandIn } from '../../src/stand-ins/stripe/index.ts';
@@ -283,14 +284,180 @@ describe('cancelSubscriptionAtPeriodEnd', () => {
   });
 });
 
+describe('findCustomers', () => {
+  const email = 'Ann+old@example.com';
+  const none = {
+    name: 'Terminal',
+    message: 'Stripe was not asked to look by e-mail among customers, for the e-mail is no address',
+    facts: { class: 'bad_id' },
+  };
+
+  test('[P3] finds every customer with exactly this e-mail, on all pages', async () => {
+    const ids = Array.from({ length: 201 }, (_, index) => `cus_${index}`);
+    for (const id of ids) standIn.seed.customer({ id, email });
+    for (const other of [email.toLowerCase(), 'old@example.com', null])
+      standIn.seed.customer({ email: other });
+
+    const found = await stripe.findCustomers(email);
+
+    expect(found.map(({ id }) => id).sort()).toEqual(ids.sort());
+    expect(found[0]).toMatchObject({ email, deleted: false });
+    expect(sent()).toEqual(Array(3).fill('GET /v1/customers'));
+    expect(standIn.requests[0]?.params).toEqual({ email, limit: '100' });
+  });
+
+  test('nobody has it', async () => {
+    standIn.seed.customer({ email: 'bob@example.com' });
+    expect(await stripe.findCustomers(email)).toEqual([]);
+  });
+
+  test('[P3] whoever else an answer names is left out', async () => {
+    const data = [email, email.toLowerCase(), null].map((each, index) => customer(`cus_${index}`, each));
+    await using server = await scripted(json(200, { object: 'list', data, has_more: false }));
+    const found = await gateway({ apiBase: server.url }).findCustomers(email);
+    expect(found.map(({ id }) => id)).toEqual(['cus_0']);
+  });
+
+  test('[P3] a page that holds what is no customer is no answer', async () => {
+    const data = [{ object: 'plan', id: 'plan_1' }];
+    await using server = await scripted(json(200, { object: 'list', data, has_more: false }));
+    expect(await failureOf(gateway({ apiBase: server.url }).findCustomers(email))).toMatchObject({
+      name: 'Retryable',
+      facts: { class: 'stripe_unclear', httpStatus: 200 },
+    });
+  });
+
+  test('[P3] what is no e-mail is not asked for, since without a filter everybody is listed', async () => {
+    standIn.seed.customer({ email: null });
+    const texts = ['', ' ', '@', 'ann', 'ann@', '@example.com', ' ann@example.com', 'ann@example.com\n'];
+    const absurd = ['ann\0@example.com', 'ann\ud800@example.com', `${'a'.repeat(512)}@example.com`];
+    const others = [undefined, null, 1, {}, [email]] as unknown as string[];
+    for (const text of [...texts, ...absurd, ...others]) {
+      const failure = await failureOf(stripe.findCustomers(text));
+      expect(failure).toMatchObject(none);
+      expect(inspect(failure, { depth: Infinity })).not.toContain('example.com');
+    }
+    expect(sent()).toEqual([]);
+  });
+
+  test('what only looks odd is asked for', async () => {
+    for (const odd of ['a@b', '"a@b"@example.com', 'jürgen@exämple.de', "o'hara@example.com"]) {
+      const { id } = standIn.seed.customer({ email: odd });
+      expect(await stripe.findCustomers(odd)).toMatchObject([{ id }]);
+    }
+  });
+
+  test('[P7] a failure tells nothing of the address', async () => {
+    const refusal = {
+      type: 'invalid_request_error',
+      message: `Invalid email address: ${email}`,
+      param: 'email',
+    };
+    standIn.faults.add({ kind: 'refused', status: 400, error: refusal });
+    const refused = await failureOf(stripe.findCustomers(email));
+    standIn.faults.add({ kind: 'reset-before', times: 2 });
+    const reset = await failureOf(stripe.findCustomers(email));
+    standIn.faults.add({ kind: 'hang' });
+    const late = await failureOf(gateway({ deadlineMs: 50 }).findCustomers(email));
+
+    expect(refused).toMatchObject({
+      name: 'Terminal',
+      facts: { class: 'stripe_refused', subject: 'customers' },
+    });
+    const unavailable = { class: 'stripe_unavailable', subject: 'customers' };
+    for (const failure of [reset, late]) {
+      expect(failure).toMatchObject({ name: 'Retryable', outcomeUnknown: false, facts: unavailable });
+    }
+    for (const failure of [refused, reset, late]) {
+      const { message, facts } = failure as Terminal;
+      expect(message + JSON.stringify(facts)).not.toMatch(/example|ann/i);
+    }
+  });
+});
+
+describe('hasPaidInvoice', () => {
+  test('one that was paid with money is enough, with a subscription or without', async () => {
+    standIn.seed.customer({ id: 'cus_1' });
+    expect(await stripe.hasPaidInvoice('cus_1')).toBe(false);
+    standIn.seed.invoice({ customer: 'cus_1', total: 1 });
+    expect(await stripe.hasPaidInvoice('cus_1')).toBe(true);
+    expect(standIn.requests[0]?.params).toEqual({ customer: 'cus_1', status: 'paid', limit: '100' });
+  });
+
+  test('4.3: an invoice over nothing is none: every trial has one, and it counts as paid', async () => {
+    standIn.seed.customer({ id: 'cus_1' });
+    standIn.seed.invoice({ customer: 'cus_1', total: 0 });
+    expect(await stripe.hasPaidInvoice('cus_1')).toBe(false);
+  });
+
+  test.each(['draft', 'open', 'uncollectible', 'void'] as const)('nor is one that is %s', async (status) => {
+    standIn.seed.customer({ id: 'cus_1' });
+    standIn.seed.invoice({ customer: 'cus_1', status });
+    expect(await stripe.hasPaidInvoice('cus_1')).toBe(false);
+  });
+
+  test("nor is another customer's", async () => {
+    standIn.seed.customer({ id: 'cus_1' });
+    standIn.seed.customer({ id: 'cus_2' });
+    standIn.seed.invoice({ customer: 'cus_2' });
+    expect(await stripe.hasPaidInvoice('cus_1')).toBe(false);
+  });
+
+  test('[P3] looks on every page, and no further than the first that has one', async () => {
+    standIn.seed.customer({ id: 'cus_1' });
+    standIn.seed.customer({ id: 'cus_2' });
+    // newest first: of the first the paid one is on the last page, of the second on the first
+    for (let index = 0; index <= 200; index++) {
+      standIn.seed.invoice({ customer: 'cus_1', total: index === 0 ? 900 : 0 });
+      standIn.seed.invoice({ customer: 'cus_2', total: index === 200 ? 900 : 0 });
+    }
+    expect(await stripe.hasPaidInvoice('cus_1')).toBe(true);
+    expect(sent()).toEqual(Array(3).fill('GET /v1/invoices'));
+    expect(await stripe.hasPaidInvoice('cus_2')).toBe(true);
+    expect(sent()).toHaveLength(4);
+  });
+
+  test('[P3] of a deleted customer the invoices remain', async () => {
+    standIn.seed.customer({ id: 'cus_1' });
+    standIn.seed.invoice({ customer: 'cus_1' });
+    standIn.store.customers.remove('cus_1');
+    standIn.store.deletedCustomers.set('cus_1', { id: 'cus_1', object: 'customer', deleted: true });
+    expect(await stripe.hasPaidInvoice('cus_1')).toBe(true);
+  });
+
+  test('[P3] a customer that Stripe does not know is not one who never paid', async () => {
+    expect(await failureOf(stripe.hasPaidInvoice('cus_9'))).toMatchObject({
+      name: 'Terminal',
+      facts: { class: 'stripe_refused', code: 'resource_missing', param: 'customer', subject: 'cus_9' },
+    });
+  });
+
+  test('[P3] a page that fails or holds no invoices is no answer', async () => {
+    const data = [{ object: 'invoice', id: 'in_1', status: 'paid' }];
+    await using server = await scripted(json(200, { object: 'list', data, has_more: false }));
+    expect(await failureOf(gateway({ apiBase: server.url }).hasPaidInvoice('cus_1'))).toMatchObject({
+      name: 'Retryable',
+      outcomeUnknown: false,
+      facts: { class: 'stripe_unclear', subject: 'cus_1' },
+    });
+    standIn.faults.add({ kind: 'server-error', times: 2 });
+    expect(await failureOf(stripe.hasPaidInvoice('cus_1'))).toMatchObject({
+      name: 'Retryable',
+      outcomeUnknown: false,
+      facts: { class: 'stripe_unavailable', subject: 'cus_1' },
+    });
+  });
+});
+
 describe('an id that is none', () => {
-  type Method = Exclude<keyof StripePort, 'listSubscriptionsPage' | 'listCustomersPage'>;
+  type Method = Exclude<keyof StripePort, 'findCustomers' | 'listSubscriptionsPage' | 'listCustomersPage'>;
   const methods = {
     listLiveSubscriptions: 'cus',
     retrieveSubscription: 'sub',
     cancelSubscription: 'sub',
     cancelSubscriptionAtPeriodEnd: 'sub',
     readCustomer: 'cus',
+    hasPaidInvoice: 'cus',
   } satisfies Record<Method, string>;
 
   test.each(Object.entries(methods) as [Method, string][])(
@@ -364,11 +531,15 @@ describe('what is observed', () => {
     await observed.listLiveSubscriptions('cus_1');
     await observed.cancelSubscription('sub_1');
     await failureOf(observed.cancelSubscription('sub_1'));
+    await observed.findCustomers('ann@example.com');
+    await observed.hasPaidInvoice('cus_1');
     expect(seen.map(({ method, path, status }) => `${method} ${path} ${status}`)).toEqual([
       'GET /v1/customers/{id} 200',
       'GET /v1/subscriptions 200',
       'DELETE /v1/subscriptions/{id} 200',
       'DELETE /v1/subscriptions/{id} 404',
+      'GET /v1/customers 200',
+      'GET /v1/invoices 200',
     ]);
     expect(seen.map(({ requestId }) => requestId)).toEqual(standIn.requests.map(({ id }) => id));
     expect(seen.every(({ elapsedMs }) => elapsedMs >= 0)).toBe(true);
@@ -403,6 +574,11 @@ describe('JSON that is no object', () => {
     },
   );
 });
+
+/** As far as it is read. */
+function customer(id: string, email: string | null): object {
+  return { object: 'customer', id, email, created: 1, livemode: false, metadata: {} };
+}
 
 async function disposable(server: StripeStandIn): Promise<StripeStandIn & AsyncDisposable> {
   return Object.assign(server, { [Symbol.asyncDispose]: () => server.close() });

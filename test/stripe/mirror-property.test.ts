@@ -173,7 +173,7 @@ async function play(
         const [clock] = await database.statements.readBegins();
         const picture = await stripe.readCustomer(customer);
         const seen = mirrorRows({ ...picture, customers: [picture.customer] }, testHash);
-        slow.push(() => database.statements.mirror({ readAt: clock?.readAt ?? '', seen }));
+        slow.push(() => database.statements.mirror({ readAt: clock?.readAt ?? '', seen, now: new Date() }));
       }
     }
   }

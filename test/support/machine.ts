@@ -13,6 +13,8 @@ import type { Ended, RunnerOptions } from '../../src/queue/runner.ts';
 /** Of addresses, with a key of the tests' own. */
 export const testHash = (text: string) => keyedHash('the-secret-of-the-tests', text);
 
+export const testKeepLink = (markId: number) => `https://evenfall.example/keep/${markId}`;
+
 export const silentLog = { info() {}, warn() {}, error() {}, debug() {} };
 
 /** Stripe for tests that must not reach it. */
@@ -27,7 +29,11 @@ export const noMail: MailPort = {
 
 export function recordingAlerts(): AlertPort & { sent: DeadLetterAlert[] } {
   const sent: DeadLetterAlert[] = [];
-  return { sent, deadLetter: (alert) => Promise.resolve((sent.push(alert), ['test'])) };
+  return {
+    sent,
+    deadLetter: (alert) => Promise.resolve((sent.push(alert), ['test'])),
+    finding: () => Promise.resolve(['test']),
+  };
 }
 
 /** A runner without BullMQ: what a worker does with one job, under the test's hand. */
@@ -48,6 +54,7 @@ export async function createRunner(
     mail: noMail,
     policy: defaultPolicy,
     hash: testHash,
+    keepLink: testKeepLink,
     log: silentLog,
     failpoint: noFailpoints,
     clockOffsetMs: () => 0,

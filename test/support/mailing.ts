@@ -53,7 +53,7 @@ export async function startMailing(database: Database, sql: postgres.Sql) {
       where state in ('dispatched', 'queued')`;
     const kinds = allJobs.map((job) => job.name);
     const rows = [];
-    for (const queue of ['stripe', 'mail']) {
+    for (const queue of ['stripe', 'mail', 'lifecycle']) {
       rows.push(...(await database.statements.claim({ queue, slots: 100, after: '', kinds })));
     }
     return rows;
@@ -78,7 +78,7 @@ export async function startMailing(database: Database, sql: postgres.Sql) {
       for (let rounds = 0; rounds < 10; rounds++) {
         await runOnce(options);
         const [alive] = await sql`
-          select count(*)::int as n from evenfall.job where state in ('queued', 'dispatched', 'running') and queue in ('stripe', 'mail')`;
+          select count(*)::int as n from evenfall.job where state in ('queued', 'dispatched', 'running') and queue in ('stripe', 'mail', 'lifecycle')`;
         if (alive!['n'] === 0) return;
       }
       throw new Error('jobs still live after 10 rounds');
@@ -96,8 +96,28 @@ export async function startMailing(database: Database, sql: postgres.Sql) {
       const [row] = await claim();
       void runner.run(row!, new AbortController().signal);
       await reached.promise;
+      // with a process its connections go, and with them what it had not committed
+      await sql`
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and state = 'idle in transaction'`;
       await forgetHeartbeat(database, workerId);
       await database.statements.rescue({ lease: 'PT5S' });
+    },
+
+    /** The jobs that are due run once; the first time one gets to this point, `during` happens before it goes on. */
+    async meanwhileAt(
+      point: Failpoint,
+      during: () => Promise<unknown>,
+      options: Partial<RunnerOptions> = {},
+    ) {
+      let happened = false;
+      const failpoint = async (at: Failpoint) => {
+        if (at !== point || happened) return;
+        happened = true;
+        await during();
+      };
+      await runOnce({ ...options, failpoint });
+      if (!happened) throw new Error(`no job got to ${point}`);
     },
 
     /** As the webhook and the nightly backfill do. */

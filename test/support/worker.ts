@@ -9,7 +9,7 @@ import { postgresBackend, redisBackend } from '../../src/queue/backend.ts';
 import type { QueueBackend } from '../../src/queue/backend.ts';
 import { startWorker } from '../../src/queue/worker.ts';
 import type { RunningWorker, WorkerOptions } from '../../src/queue/worker.ts';
-import { noMail, noStripe, recordingAlerts, silentLog, testHash } from './machine.ts';
+import { noMail, noStripe, recordingAlerts, silentLog, testHash, testKeepLink } from './machine.ts';
 
 /** A database number of the tests' Redis, so that test files do not meet; emptied first. */
 export async function ownRedis(url: string, number: number): Promise<string> {
@@ -45,6 +45,7 @@ export async function startTestWorker(
     mail: noMail,
     policy: defaultPolicy,
     hash: testHash,
+    keepLink: testKeepLink,
     log: silentLog,
     failpoint: noFailpoints,
     clockOffsetMs: () => 0,

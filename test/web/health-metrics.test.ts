@@ -77,13 +77,15 @@ describe('health', () => {
 });
 
 describe('metrics', () => {
-  test('[P5] jobs, their lateness, dead letters and unknown effects can be seen from outside the queue', async () => {
+  test('[P5] jobs, their lateness, dead letters, findings and unknown effects can be seen from outside the queue', async () => {
     await sql`select evenfall.enqueue('cancel-subscription', '{"teamId": "1", "when": "now"}',
       run_at => now() - interval '1 hour')`;
     await sql`select evenfall.enqueue('cancel-subscription', '{"teamId": "2", "when": "now"}',
       run_at => now() + interval '1 hour')`;
     await sql`insert into evenfall.dead_letter (job_id, run_no, kind, class, error, attempts, crashes)
       values (1, 1, 'cancel-subscription', 'stripe_refused', '{}', 1, 0)`;
+    await sql`insert into evenfall.finding (kind, subject, occasion, message, found_at) values
+      ('stripe-veto', 'team:1', 'a', '', now()), ('stripe-veto', 'team:2', 'a', '', now())`;
     await sql`insert into evenfall.effect (key, kind, state, claimed_at) values ('k', 'mail', 'unknown', now())`;
 
     const response = await api(web.url, '/metrics');
@@ -92,19 +94,23 @@ describe('metrics', () => {
     expect(response.headers.get('content-type')).toContain('text/plain');
     expect(page).toContain('evenfall_jobs{kind="cancel-subscription",state="queued"} 2');
     expect(page).toContain('evenfall_dead_letters{kind="cancel-subscription",class="stripe_refused"} 1');
+    expect(page).toContain('evenfall_findings{kind="stripe-veto"} 2');
     expect(page).toContain('evenfall_unknown_effects 1');
     const [, late] = /evenfall_oldest_due_seconds\{kind="cancel-subscription"\} ([\d.]+)/.exec(page) ?? [];
     expect(Number(late)).toBeGreaterThanOrEqual(3_600);
   });
 
-  test('what has come to nothing is there as 0, and what is resolved is gone', async () => {
+  test('what has come to nothing is there as 0, and what is resolved or acknowledged is gone', async () => {
     await sql`update evenfall.dead_letter set resolved_at = now(), resolution = 'test'`;
+    await sql`update evenfall.finding set acknowledged_at = now(), acknowledged_by = 'ann'`;
 
     const page = await scrape(web.url);
 
     expect(page).toContain('evenfall_jobs{kind="alert-dead-letter",state="running"} 0');
     expect(page).toContain('evenfall_oldest_due_seconds{kind="alert-dead-letter"} 0');
     expect(page).not.toContain('evenfall_dead_letters{');
+    expect(page).toContain('evenfall_findings{kind="stripe-veto"} 0');
+    expect(page).toContain('evenfall_findings{kind="fuse-blown"} 0');
   });
 
   test('[P7] requests are counted by the template of their path, never by the address', async () => {

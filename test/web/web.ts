@@ -1,5 +1,6 @@
 import { afterAll } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
 import { connectDatabase } from '../../src/db/connect.ts';
 import { postgresBackend } from '../../src/queue/backend.ts';
 import { startWeb } from '../../src/web/server.ts';
@@ -39,7 +40,13 @@ export async function openWeb(databaseUrl: string, given: Given = {}) {
     ...given,
     database: given.database ?? database!,
     backend,
-    config: { PORT: 0, API_TOKEN: apiToken, production: false, ...given.config },
+    config: {
+      PORT: 0,
+      API_TOKEN: apiToken,
+      POLICY_INACTIVE_TEAM_AGE: defaultPolicy.inactiveTeamAge,
+      production: false,
+      ...given.config,
+    },
   });
   afterAll(async () => {
     await running.stop();

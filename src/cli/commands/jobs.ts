@@ -4,7 +4,15 @@ import type { Config } from '../../config.ts';
 import type { AnyJob } from '../../core/job.ts';
 import { payloadProblem } from '../../core/payload.ts';
 import { runInline } from '../../queue/inline.ts';
-import { buildAlerts, buildMailer, buildHash, buildParts, buildPolicy, buildStripe } from '../assemble.ts';
+import {
+  buildAlerts,
+  buildHash,
+  buildKeepLink,
+  buildMailer,
+  buildParts,
+  buildPolicy,
+  buildStripe,
+} from '../assemble.ts';
 import type { Parts } from '../assemble.ts';
 import { WrongCall, exitCodes } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
@@ -55,6 +63,7 @@ export async function runCommand(
       mail: buildMailer(config, mail),
       policy: buildPolicy(config),
       hash: buildHash(config),
+      keepLink: buildKeepLink(config),
       now,
       dryRun: options.dryRun ?? false,
     };

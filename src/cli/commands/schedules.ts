@@ -1,6 +1,8 @@
 import { allJobs } from '../../../jobs/index.ts';
+import { wouldBlow } from '../../core/fuse.ts';
 import { reportSchedules } from '../../queue/schedules.ts';
 import { sweepNow } from '../../queue/sweep.ts';
+import type { SweepReport } from '../../queue/sweep.ts';
 import { buildPolicy } from '../assemble.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
@@ -40,9 +42,15 @@ export async function sweepCommand(name: string, options: Printed & { now?: stri
       throw new WrongCall('--now is refused in production without --dry-run');
     const report = await sweepNow(database, name, { now, policy: buildPolicy(config), dryRun });
     if (options.json) return printObject(report, options);
-    const { targets, ...totals } = report;
+    const { targets, fuse, ...totals } = report;
     printObject(totals, options);
+    if (fuse) print(describeFuse(fuse, report.due));
     print('');
     printRows(targets, { empty: 'nobody is due' });
   });
+}
+
+function describeFuse(fuse: NonNullable<SweepReport['fuse']>, due: number): string {
+  const state = fuse.blown ? 'has blown' : wouldBlow(fuse, due) ? 'would blow' : 'holds';
+  return `fuse  ${state}: ${fuse.allowed} acts allowed, ${fuse.acts} in 24 hours, ${fuse.waiting} waiting`;
 }

@@ -21,7 +21,7 @@ export function mergeMetadata(
   return Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== ''));
 }
 
-/** The customer a filter names: a deleted one still has its cancelled subscriptions. */
+/** The customer a filter names: a deleted one still has its cancelled subscriptions and its invoices. */
 export function knownCustomer({ store, livemode }: Call, id: string, param = 'customer'): void {
   if (store.deletedCustomers.has(id)) return;
   store.reference(store.customers, id, livemode, param);

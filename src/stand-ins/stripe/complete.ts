@@ -1,8 +1,18 @@
 import { blankCard, blankCustomer, blankPrice, blankProduct } from './blank.ts';
+import { blankInvoice } from './blank-invoice.ts';
+import type { Bill } from './blank-invoice.ts';
 import { blankItem, blankSubscription, planOf } from './blank-subscription.ts';
 import { addInterval } from './clock.ts';
+import { namedOn } from './invoices.ts';
 import { TRIAL_NOTICE } from './lifecycle.ts';
-import type { WireCustomer, WireItem, WirePaymentMethod, WirePrice, WireProduct } from './objects.ts';
+import type {
+  WireCustomer,
+  WireInvoice,
+  WireItem,
+  WirePaymentMethod,
+  WirePrice,
+  WireProduct,
+} from './objects.ts';
 import type { WireSubscription } from './objects.ts';
 import type { StripeStore } from './store.ts';
 
@@ -31,6 +41,8 @@ export type SubscriptionInput = Partial<Omit<WireSubscription, 'items'>> & {
   customer: string;
   items?: { data: ItemInput[] };
 };
+
+export type InvoiceInput = Partial<Omit<WireInvoice, keyof Bill>> & Partial<Bill> & { customer: string };
 
 export function addCustomer(store: StripeStore, now: number, input: CustomerInput): WireCustomer {
   const blank = blankCustomer(birthOf(input, now, () => store.nextId('cus')));
@@ -96,6 +108,14 @@ export function addSubscription(store: StripeStore, now: number, input: Subscrip
     store.announcedTrialEnds.set(subscription.id, subscription.trial_end);
   }
   return store.subscriptions.add(subscription);
+}
+
+/** Of no subscription and paid, unless told otherwise. */
+export function addInvoice(store: StripeStore, now: number, input: InvoiceInput): WireInvoice {
+  const { customer, currency = 'usd', total = 1000, status = 'paid', ...rest } = input;
+  const birth = birthOf(input, now, () => store.nextId('in', 24));
+  const blank = blankInvoice(birth, customer, { currency, total, status });
+  return store.invoices.add({ ...blank, ...namedOn(store, customer), ...rest });
 }
 
 function birthOf(

@@ -1,8 +1,28 @@
 import { singleItem } from './blank-subscription.ts';
-import { addCustomer, addPaymentMethod, addPrice, addProduct, addSubscription } from './complete.ts';
-import type { CustomerInput, PaymentMethodInput, PriceInput, SubscriptionInput } from './complete.ts';
+import {
+  addCustomer,
+  addInvoice,
+  addPaymentMethod,
+  addPrice,
+  addProduct,
+  addSubscription,
+} from './complete.ts';
+import type {
+  CustomerInput,
+  InvoiceInput,
+  PaymentMethodInput,
+  PriceInput,
+  SubscriptionInput,
+} from './complete.ts';
 import type { StandInClock } from './clock.ts';
-import type { WireCustomer, WirePaymentMethod, WirePrice, WireProduct, WireSubscription } from './objects.ts';
+import type {
+  WireCustomer,
+  WireInvoice,
+  WirePaymentMethod,
+  WirePrice,
+  WireProduct,
+  WireSubscription,
+} from './objects.ts';
 import type { StripeStore } from './store.ts';
 
 /** A subscription in short: one item, unless `items` lists them. */
@@ -19,6 +39,7 @@ export interface Seed {
   price(input?: PriceInput): WirePrice;
   paymentMethod(input?: PaymentMethodInput): WirePaymentMethod;
   subscription(input: SubscriptionSeed): WireSubscription;
+  invoice(input: InvoiceInput): WireInvoice;
 }
 
 /**
@@ -49,6 +70,10 @@ export function makeSeed(store: StripeStore, clock: StandInClock): Seed {
       });
       Object.assign(subscription, singleItem(subscription.items.data));
       return structuredClone(subscription);
+    },
+    invoice(input) {
+      requireCustomer(store, input.customer);
+      return structuredClone(addInvoice(store, clock.seconds(), input));
     },
   };
 }

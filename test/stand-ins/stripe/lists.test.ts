@@ -124,6 +124,75 @@ test('subscriptions are filtered by price, creation and period end', async () =>
   expect(await list({ current_period_end: { lte: T0 + 3 * DAY } })).toEqual([fresh.id]);
 });
 
+test('invoices are listed by customer and status, newest first, those of a deleted customer too', async () => {
+  const { standIn, stripe } = await scene();
+  const customer = standIn.seed.customer({ email: 'ann@example.com' });
+  const other = standIn.seed.customer();
+  const statuses = ['draft', 'open', 'paid', 'uncollectible', 'void'] as const;
+  const ids = statuses.map((status) => standIn.seed.invoice({ customer: customer.id, status }).id);
+  const paid = standIn.seed.invoice({ customer: other.id, total: 0 });
+  const list = async (params: Parameters<typeof stripe.invoices.list>[0]) =>
+    (await stripe.invoices.list(params)).data.map(({ id }) => id);
+
+  expect(await list({})).toEqual([paid.id, ...ids.toReversed()]);
+  expect(await list({ customer: customer.id })).toEqual(ids.toReversed());
+  expect(await list({ status: 'paid' })).toEqual([paid.id, ids[2]]);
+  for (const [index, status] of statuses.entries()) {
+    expect(await list({ customer: customer.id, status })).toEqual([ids[index]]);
+  }
+  expect(await list({ customer: customer.id, status: 'paid', starting_after: ids[2]! })).toEqual([]);
+  await stripe.customers.del(customer.id);
+  expect(await list({ customer: customer.id, status: 'paid' })).toEqual([ids[2]]);
+  expect(await failure(stripe.invoices.list({ customer: 'cus_gone' }))).toMatchObject({
+    statusCode: 400,
+    code: 'resource_missing',
+    param: 'customer',
+  });
+  expect(await failure(stripe.invoices.list({ status: 'gone' as 'paid' }))).toMatchObject({
+    param: 'status',
+  });
+});
+
+test('what an invoice says of its money follows from its total and status', async () => {
+  const { standIn, stripe } = await scene();
+  const { id: customer } = standIn.seed.customer({ email: 'ann@example.com' });
+  const retrieve = (input: object) =>
+    stripe.invoices.retrieve(standIn.seed.invoice({ customer, ...input }).id);
+  expect(await retrieve({ total: 700 })).toMatchObject({
+    status: 'paid',
+    total: 700,
+    amount_due: 700,
+    amount_paid: 700,
+    amount_remaining: 0,
+    customer_email: 'ann@example.com',
+    parent: null,
+    status_transitions: { finalized_at: T0, paid_at: T0 },
+  });
+  expect(await retrieve({ status: 'open' })).toMatchObject({
+    amount_due: 1000,
+    amount_paid: 0,
+    amount_remaining: 1000,
+    status_transitions: { paid_at: null },
+  });
+});
+
+test('an invoice is paid by the card there is; that of a trial is over nothing, and paid', async () => {
+  const { standIn, stripe } = await scene();
+  const { id: payer } = standIn.seed.customer();
+  const card = standIn.seed.paymentMethod({ customer: payer });
+  const { id: guest } = standIn.seed.customer();
+  const items = [{ price: standIn.seed.price({ unit_amount: 900 }).id }];
+  await stripe.subscriptions.create({ customer: payer, items, default_payment_method: card.id });
+  await stripe.subscriptions.create({ customer: payer, items, trial_period_days: 14 });
+  await stripe.subscriptions.create({ customer: guest, items, payment_behavior: 'default_incomplete' });
+  const list = async (customer: string, status: 'paid' | 'open') =>
+    (await stripe.invoices.list({ customer, status })).data.map(({ amount_paid: paid }) => paid);
+  expect(await list(payer, 'paid')).toEqual([0, 900]);
+  expect(await list(payer, 'open')).toEqual([]);
+  expect(await list(guest, 'paid')).toEqual([]);
+  expect(await list(guest, 'open')).toEqual([0]);
+});
+
 test('objects of a test clock are left out unless the customer or the clock is named', async () => {
   const { standIn, stripe } = await scene();
   const customer = standIn.seed.customer({ test_clock: 'clock_1' });

@@ -1,0 +1,238 @@
+/**
+ * Deletes a marked team after its date, then its owner where nothing else ties them to the app (seeds 4.7, 4.8).
+ * Found by sql/sweeps/delete-inactive-team.sql. Asks Stripe, then locks mark, team and owner, reads every condition
+ * again, and deletes through the contract's functions; what Stripe has against it takes the mark back. Asks once more
+ * afterwards: a live subscription then is told to people at once, and keeps the owner.
+ *
+ * Safe to run twice: the team and the step of its mark change in one transaction, and so do the owner and the last
+ * step; a later run goes on from the step that stands.
+ *
+ * When it is dead: class `contract_refused` means that the app's own tables hold on to the team or its owner (the code
+ * names the constraint): extend app_delete_team or app_delete_user in the contract, `evenfall migrate`, then
+ * `evenfall dead replay N`: it goes on from where it stopped. Or Stripe did not answer for five days: nothing was
+ * deleted without its answer; mend the cause, then replay.
+ */
+import type { LiveMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
+import { address } from '../src/billing/recipient.ts';
+import {
+  askStripe,
+  clear,
+  heldBack,
+  lookUpTeam,
+  spare,
+  speaksAgainst,
+  throughFuse,
+  tooOld,
+  vetoOf,
+  vetoed,
+  withoutPicture,
+} from '../src/billing/team-ending.ts';
+import type { Asked, Verdict } from '../src/billing/team-ending.ts';
+import type { Context } from '../src/core/context.ts';
+import { Terminal, refusalOf } from '../src/core/errors.ts';
+import { defineJob } from '../src/core/job.ts';
+import { done, skipped } from '../src/core/outcome.ts';
+import type { Outcome } from '../src/core/outcome.ts';
+import { payload, teamId } from '../src/core/payload.ts';
+import { minutes, seconds } from '../src/core/retry.ts';
+import { syncAll } from './sync-customer.ts';
+
+export const deleteInactiveTeam = defineJob({
+  name: 'delete-inactive-team',
+  summary: 'Deletes a marked team after its date, and its owner where nothing else ties them to the app.',
+  queue: 'lifecycle',
+  payload: payload({ teamId: teamId() }),
+  key: ['teamId'],
+  team: 'teamId',
+  schedule: { cron: '11 * * * *', catchUp: 'once', windowHours: 48 },
+  retry: {
+    attempts: 100,
+    firstDelayMs: seconds(2),
+    maxDelayMs: minutes(60),
+    giveUpAfter: 'P5D',
+    crashBudget: 10,
+  },
+  timeoutMs: seconds(180),
+
+  async run(ctx, { teamId: id }) {
+    const [mark] = await ctx.sql.liveMark({ teamId: id });
+    if (!mark) return skipped('it bears no mark');
+    if (mark.state === 'deleting') return await goOn(ctx, id, mark, mark.customerIds ?? []);
+    if (mark.deleteAfter === null) return skipped('its notice was not sent, so no clock runs');
+    if (mark.deleteAfter >= ctx.now) return skipped(`its date is ${mark.deleteAfter.toISOString()}`);
+    const blind = await withoutPicture(ctx);
+    if (blind) return blind;
+
+    const team = await lookUpTeam(ctx, id);
+    const against = speaksAgainst(team) ?? newOwner(team, mark);
+    if (!team || against !== undefined) {
+      return await spare(ctx, { teamId: id, markId: mark.id, why: against ?? '' });
+    }
+    const asked = await askStripe(ctx, team);
+    const veto = vetoOf(asked.trace);
+    if (veto !== undefined) {
+      return await vetoed(ctx, { teamId: id, markId: mark.id, why: veto }, asked, syncAll);
+    }
+
+    const verdict = await ctx
+      .transaction((tx) => deleteUnderLock(ctx, tx, team, mark, asked))
+      .catch((error: unknown) => refused(error, `team:${id}`));
+    if (!verdict.go) return heldBack(verdict);
+    return await goOn(ctx, id, mark, asked.own);
+  },
+});
+
+/** Whoever owns it now was told nothing. */
+function newOwner(team: TeamToEndRow | undefined, mark: LiveMarkRow): string | undefined {
+  return team && team.ownerId !== mark.ownerId ? 'it has a new owner since its notice' : undefined;
+}
+
+/** The first irreversible step, with every condition read again behind the locks: mark, team, owner, fuse. */
+async function deleteUnderLock(
+  ctx: Context,
+  tx: Context['sql'],
+  team: TeamToEndRow,
+  mark: LiveMarkRow,
+  asked: Asked,
+): Promise<Verdict> {
+  const { id: teamId, ownerId } = team;
+  const [held] = await tx.lockMark({ id: mark.id, now: ctx.now });
+  if (held?.state !== 'noticed' || !held.isDue) {
+    return { go: false, spared: 'its mark was taken back meanwhile' };
+  }
+  await tx.lockTeam({ teamId });
+  if (ownerId !== null) await tx.lockUser({ userId: ownerId });
+  const current = await lookUpTeam(ctx, teamId, tx);
+  const why = speaksAgainst(current) ?? newOwner(current, mark);
+  if (why !== undefined) {
+    await clear(ctx, tx, { teamId, markId: mark.id, why });
+    return { go: false, spared: why };
+  }
+  const verdict =
+    (await tooOld(tx, asked)) ??
+    (await throughFuse(ctx, tx, { kind: deleteInactiveTeam.name, teamId, markId: mark.id }));
+  if (!verdict.go) return verdict;
+
+  await tx.beginDeletion({ id: mark.id, now: ctx.now, customerIds: asked.own });
+  await tx.deleteTeam({ teamId });
+  await ctx.history(tx, {
+    what: 'team.deleted',
+    subject: `team:${teamId}`,
+    teamId,
+    detail: { mark: mark.id, ownerId },
+  });
+  return verdict;
+}
+
+/** What follows the team's deletion, in the run that deleted it or in a later one. */
+async function goOn(
+  ctx: Context,
+  id: string,
+  mark: LiveMarkRow,
+  teamCustomers: readonly string[],
+): Promise<Outcome> {
+  const alive = await lookAfterwards(ctx, id, mark, teamCustomers);
+  const asked = await askAboutOwner(ctx, mark, teamCustomers);
+  const outcome = await ctx
+    .transaction((tx) => endOwnerUnderLock(ctx, tx, id, mark, { ...asked, alive }))
+    .catch((error: unknown) => refused(error, `user:${mark.ownerId ?? ''}`));
+  return done({ mark: mark.id, team: 'deleted', owner: outcome });
+}
+
+/** A subscription that began while the team was being deleted can be seen by nobody but Stripe, and by now. */
+async function lookAfterwards(
+  ctx: Context,
+  id: string,
+  mark: LiveMarkRow,
+  teamCustomers: readonly string[],
+): Promise<boolean> {
+  const [owner] = mark.ownerId === null ? [] : await ctx.sql.ownerToEnd({ userId: mark.ownerId });
+  const { trace } = await askStripe(ctx, { id, ownerEmail: owner?.email ?? null }, teamCustomers);
+  if (trace.live.length === 0) return false;
+  const ids = trace.live.map((one) => one.id).toSorted();
+  await ctx.transaction((tx) =>
+    ctx.find(tx, {
+      kind: 'deleted-while-subscribed',
+      subject: `team:${id}`,
+      occasion: `mark ${mark.id}`,
+      teamId: id,
+      message:
+        `Team ${id} was deleted, and right afterwards Stripe knows ${ids.join(', ')}. ` +
+        'Write to the customer: restore the team from your backup, or cancel and refund.',
+      detail: { subscriptions: ids },
+    }),
+  );
+  return true;
+}
+
+interface AskedOwner {
+  readonly at: string;
+  /** A customer with the exact e-mail that is not the deleted team's. */
+  readonly customer: string | undefined;
+}
+
+/** The owner goes only when nothing else ties them to the app, and Stripe knows nothing of them. */
+async function askAboutOwner(
+  ctx: Context,
+  { ownerId }: LiveMarkRow,
+  teamCustomers: readonly string[],
+): Promise<AskedOwner> {
+  const [clock] = await ctx.sql.readBegins();
+  const [owner] = ownerId === null ? [] : await ctx.sql.ownerToEnd({ userId: ownerId });
+  const email = address(owner?.email ?? null);
+  const found = email === undefined ? [] : await ctx.stripe.findCustomers(email);
+  const own = found.find(({ id, deleted }) => !deleted && !teamCustomers.includes(id));
+  return { at: clock?.readAt ?? '', customer: own?.id };
+}
+
+async function endOwnerUnderLock(
+  ctx: Context,
+  tx: Context['sql'],
+  id: string,
+  mark: LiveMarkRow,
+  asked: AskedOwner & { alive: boolean },
+): Promise<string> {
+  const { ownerId } = mark;
+  await tx.lockMark({ id: mark.id, now: ctx.now });
+  if (ownerId !== null) await tx.lockUser({ userId: ownerId });
+  const old = await tooOld(tx, asked);
+  if (old) heldBack(old);
+  const outcome = await ownerOutcome(tx, { teamId: id, now: ctx.now }, ownerId, asked);
+  if (outcome === 'deleted' && ownerId !== null) {
+    await tx.deleteUser({ userId: ownerId });
+    await ctx.history(tx, {
+      what: 'user.deleted',
+      subject: `user:${ownerId}`,
+      teamId: id,
+      detail: { why: 'the last of their teams was deleted' },
+    });
+  }
+  await tx.endDeletion({ id: mark.id, now: ctx.now, ownerOutcome: outcome });
+  return outcome;
+}
+
+async function ownerOutcome(
+  tx: Context['sql'],
+  { teamId, now }: { teamId: string; now: Date },
+  ownerId: string | null,
+  asked: AskedOwner & { alive: boolean },
+): Promise<string> {
+  if (ownerId === null) return 'there was none';
+  const [owner] = await tx.ownerToEnd({ userId: ownerId });
+  if (!owner) return 'is gone already';
+  if (owner.kept !== null) return owner.kept;
+  if ((await tx.holdsOnTeam({ teamId, now })).length > 0) return 'the team is held';
+  if (asked.alive) return 'the team subscribed while it was deleted';
+  if (asked.customer !== undefined) return `has a Stripe customer, ${asked.customer}`;
+  return 'deleted';
+}
+
+/** What the app's own tables refuse is for a person to mend; the transaction has left everything as it was. */
+function refused(error: unknown, subject: string): never {
+  const code = refusalOf(error);
+  if (code === undefined) throw error;
+  throw new Terminal(
+    `the app refused to delete ${subject} (${code}): extend the contract's function, migrate, then replay`,
+    { cause: error, facts: { class: 'contract_refused', code, subject } },
+  );
+}

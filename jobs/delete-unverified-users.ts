@@ -1,0 +1,195 @@
+/**
+ * Deletes users who never verified their address and whom nothing ties to the app (seed 4.2): no team, no membership
+ * or invitation, no Stripe customer, no log-in. Listed by sql/sweeps/delete-unverified-users.sql. Each is asked about
+ * in Stripe by the exact address, then locked, looked at again and deleted, in a transaction of their own.
+ *
+ * Safe to run twice: whoever is gone or no longer due is passed by, so a run that was broken off is simply begun
+ * again.
+ *
+ * When it is dead: class `contract_refused` means that the app's own tables hold on to some users; all others are
+ * dealt with. The message says who and by which constraint: extend app_delete_user in the contract, `evenfall
+ * migrate`, then `evenfall dead replay N`. Or Stripe did not answer for two days, or refused the key: nobody was
+ * deleted without its answer, and the next day's job finds the same users.
+ */
+import type { Queries, UnverifiedUsersRow } from '../sql/queries.gen.ts';
+import { withoutPicture } from '../src/billing/team-ending.ts';
+import type { Context } from '../src/core/context.ts';
+import { Retryable, Terminal, refusalOf } from '../src/core/errors.ts';
+import { defineJob } from '../src/core/job.ts';
+import { done } from '../src/core/outcome.ts';
+import { payload } from '../src/core/payload.ts';
+import { hours, minutes, seconds } from '../src/core/retry.ts';
+
+export const deleteUnverifiedUsers = defineJob({
+  name: 'delete-unverified-users',
+  summary: 'Deletes users who never verified their address and whom nothing ties to the app.',
+  queue: 'lifecycle',
+  payload: payload({}),
+  key: [],
+  schedule: { cron: '37 3 * * *', catchUp: 'once', windowHours: 48 },
+  retry: {
+    attempts: 100,
+    firstDelayMs: seconds(5),
+    maxDelayMs: hours(1),
+    giveUpAfter: 'P2D',
+    crashBudget: 10,
+  },
+  timeoutMs: minutes(30),
+
+  async run(ctx) {
+    const blind = await withoutPicture(ctx);
+    if (blind) return blind;
+
+    const [count] = await ctx.sql.countUnverifiedUsers(dueBy(ctx));
+    const due = count?.due ?? 0;
+    const fates = { deleted: 0, spared: 0, changed: 0 };
+    const refusals: Refusal[] = [];
+    let seen = 0;
+    for await (const user of usersDue(ctx)) {
+      ctx.signal.throwIfAborted();
+      try {
+        fates[await end(ctx, user, due - seen)]++;
+      } catch (error) {
+        // that transaction has left everything as it was; the others are no worse for it
+        const code = refusalOf(error);
+        if (code === undefined) throw error;
+        refusals.push({ id: user.id, code });
+      }
+      seen++;
+    }
+    ctx.log.info({ ...fates, refused: refusals.length }, 'unverified users are dealt with');
+    if (refusals.length > 0) throw refused(refusals);
+    return done({ due, ...fates });
+  },
+});
+
+const pageSize = 500;
+
+function dueBy({ now, policy: { unverifiedUserAge } }: Context) {
+  return { now, unverifiedUserAge };
+}
+
+async function* usersDue(ctx: Context): AsyncGenerator<UnverifiedUsersRow> {
+  let after: string | null = null;
+  do {
+    const page: UnverifiedUsersRow[] = await ctx.sql.unverifiedUsers({
+      ...dueBy(ctx),
+      after,
+      batch: pageSize,
+    });
+    yield* page;
+    after = page.at(-1)?.id ?? null;
+  } while (after !== null);
+}
+
+/** `spared`: Stripe speaks for the user. `changed`: not due any more. */
+type Fate = 'deleted' | 'spared' | 'changed';
+
+/** @param waiting how many are still to be looked at in this run, this one included */
+async function end(ctx: Context, user: UnverifiedUsersRow, waiting: number): Promise<Fate> {
+  const [clock] = await ctx.sql.readBegins();
+  const why = await speaksForUser(ctx, user);
+  if (why !== undefined) {
+    await ctx.transaction((tx) => spare(ctx, tx, user, why));
+    return 'spared';
+  }
+  const askedAt = clock?.readAt ?? '';
+  const fate = await ctx.transaction((tx) => deleteUnderLock(ctx, tx, user, { askedAt, waiting }));
+  if (fate instanceof Retryable) throw fate;
+  return fate;
+}
+
+/** A checkout can make a customer that the app's data do not name yet. Whoever Stripe cannot be asked about is kept. */
+async function speaksForUser(
+  { stripe }: Context,
+  { email }: UnverifiedUsersRow,
+): Promise<string | undefined> {
+  if (email === null) return 'there is no address by which Stripe could be asked';
+  try {
+    const [customer] = await stripe.findCustomers(email);
+    return customer && `Stripe has a customer with this address: ${customer.id}`;
+  } catch (error) {
+    if (error instanceof Terminal && error.facts.class === 'bad_id') {
+      return 'Stripe cannot be asked by what stands for the address';
+    }
+    throw error;
+  }
+}
+
+/** Told once, not each day. */
+async function spare(ctx: Context, tx: Queries, { id }: UnverifiedUsersRow, why: string): Promise<void> {
+  await tx.lockUser({ userId: id });
+  if ((await tx.sparedBefore({ userId: id })).length > 0) return;
+  await ctx.history(tx, { what: 'user.spared', subject: `user:${id}`, detail: { why } });
+}
+
+/** Every condition once more, under lock: user, fuse. A `Retryable` says why nobody is deleted for now. */
+async function deleteUnderLock(
+  ctx: Context,
+  tx: Queries,
+  { id, email }: UnverifiedUsersRow,
+  { askedAt, waiting }: { askedAt: string; waiting: number },
+): Promise<Fate | Retryable> {
+  await tx.lockUser({ userId: id });
+  const [user] = await tx.unverifiedUser({ ...dueBy(ctx), userId: id, email });
+  if (!user || user.kept !== null) return 'changed';
+  const [answer] = await tx.askedLately({ askedAt });
+  if (!answer?.isYoung) {
+    return new Retryable("Stripe's answer was more than 60 seconds old when the lock was held", {
+      facts: { class: 'answer_too_old' },
+      waiting: true,
+    });
+  }
+  const createdAt = user.createdAt.toISOString();
+  const blown = await throughFuse(ctx, tx, { userId: id, occasion: `created ${createdAt}`, waiting });
+  if (blown) return blown;
+
+  await tx.deleteUser({ userId: id });
+  const why = `created at ${createdAt}, more than ${ctx.policy.unverifiedUserAge} ago, and never verified`;
+  await ctx.history(tx, { what: 'user.deleted', subject: `user:${id}`, detail: { why } });
+  return 'deleted';
+}
+
+async function throughFuse(
+  ctx: Context,
+  tx: Queries,
+  act: { userId: string; occasion: string; waiting: number },
+): Promise<Retryable | undefined> {
+  const { fuseUsers } = ctx.policy;
+  const { name } = deleteUnverifiedUsers;
+  const [fuse] = await tx.tryUserFuse({ ...act, fuseUsers });
+  if (fuse?.verdict === 'holds') return undefined;
+  if (fuse?.verdict === 'blows') {
+    await ctx.find(tx, {
+      kind: 'fuse-blown',
+      subject: `fuse:${name}`,
+      occasion: ctx.now.toISOString(),
+      message:
+        `The fuse of ${name} has blown: ${act.waiting} users wait to be deleted, and with them there would be more ` +
+        `than ${fuseUsers} in 24 hours. Nobody is deleted until \`evenfall fuse release ${name} --acts N --why TEXT\`. ` +
+        `Look first: \`evenfall sweep ${name} --dry-run\`.`,
+    });
+  }
+  return new Retryable(`the fuse of ${name} has blown; \`evenfall fuse status\` says by what`, {
+    facts: { class: 'fuse_blown', subject: `fuse:${name}` },
+    waiting: true,
+    afterMs: seconds(60),
+  });
+}
+
+interface Refusal {
+  readonly id: string;
+  /** As `refusalOf` tells it. */
+  readonly code: string;
+}
+
+/** For a person to mend; ids and codes, never what Postgres says, which holds values. */
+function refused(refusals: readonly Refusal[]): Terminal {
+  const first = refusals.slice(0, 10).map(({ id, code }) => `${id} (${code})`);
+  const more = refusals.length > first.length ? ', …' : '';
+  return new Terminal(
+    `the app refused to delete ${refusals.length} of the users: ${first.join(', ')}${more}; all others are dealt ` +
+      'with. Extend app_delete_user in the contract, migrate, then replay',
+    { facts: { class: 'contract_refused', code: refusals[0]?.code ?? '' } },
+  );
+}

@@ -1,0 +1,183 @@
+/**
+ * Marks a team that never subscribed and has grown old, and tells its owner when it will be deleted and how to keep
+ * it (seeds 4.3 to 4.6). Found by sql/sweeps/mark-team-for-deletion.sql; asks Stripe, and reads every condition again
+ * under lock. The clock starts when the notice was really sent. A subscription takes the mark back in the transaction
+ * that mirrors it; so do the link in the notice and an operator.
+ *
+ * Safe to run twice: a team has one live mark, and the notice is an effect claimed by team and date. Where nobody
+ * knows whether it went out, the clock does not start.
+ *
+ * When it is dead: the mail server refused the owner's address or the sender, or the class is `unknown_effect`: the
+ * worker died while the mail server took the notice. Look into its log, `evenfall effect settle ID
+ * --happened|--did-not`, then `evenfall dead replay N`. Until then nothing of the team is deleted.
+ */
+import type { OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
+import { recipientOf } from '../src/billing/recipient.ts';
+import {
+  askStripe,
+  clear,
+  heldBack,
+  lookUpTeam,
+  spare,
+  speaksAgainst,
+  throughFuse,
+  tooOld,
+  vetoOf,
+  vetoed,
+  withoutPicture,
+} from '../src/billing/team-ending.ts';
+import type { Asked, Verdict } from '../src/billing/team-ending.ts';
+import type { Context } from '../src/core/context.ts';
+import { Retryable } from '../src/core/errors.ts';
+import { defineJob } from '../src/core/job.ts';
+import { done, skipped } from '../src/core/outcome.ts';
+import type { Outcome } from '../src/core/outcome.ts';
+import { payload, teamId } from '../src/core/payload.ts';
+import { minutes, seconds } from '../src/core/retry.ts';
+import { syncAll } from './sync-customer.ts';
+
+export const markTeamForDeletion = defineJob({
+  name: 'mark-team-for-deletion',
+  summary: 'Tells the owner of a team that never subscribed that it will be deleted, and when.',
+  queue: 'lifecycle',
+  payload: payload({ teamId: teamId() }),
+  key: ['teamId'],
+  team: 'teamId',
+  schedule: { cron: '41 8 * * *', catchUp: 'once', windowHours: 48 },
+  retry: {
+    attempts: 100,
+    firstDelayMs: seconds(2),
+    maxDelayMs: minutes(60),
+    giveUpAfter: 'P5D',
+    crashBudget: 10,
+  },
+  timeoutMs: seconds(180),
+
+  async run(ctx, { teamId: id }) {
+    await ctx.notices.giveUpBegun();
+    const blind = await withoutPicture(ctx);
+    if (blind) return blind;
+
+    const team = await lookUpTeam(ctx, id);
+    const [live] = await ctx.sql.liveMark({ teamId: id });
+    if (live && live.state !== 'marking') return skipped('it is marked already');
+    const against = speaksAgainst(team);
+    if (!team || against !== undefined) {
+      return await spare(ctx, { teamId: id, markId: live?.id, why: against ?? '' });
+    }
+
+    const asked = await askStripe(ctx, team);
+    const veto = vetoOf(asked.trace);
+    if (veto !== undefined) {
+      return await vetoed(ctx, { teamId: id, markId: live?.id, why: veto }, asked, syncAll);
+    }
+    const to = await recipient(ctx, team, asked);
+    if (to === undefined) return await unreachable(ctx, team, live?.id);
+
+    // open for all to see before the last look: a subscription that is mirrored from here on finds it, and clears it
+    const mark = live ?? (await open(ctx, team));
+    const verdict = await ctx.transaction((tx) => lookAgain(ctx, tx, team, mark, asked));
+    if (!verdict.go) return heldBack(verdict);
+    return await announce(ctx, team, mark, to);
+  },
+});
+
+async function unreachable(ctx: Context, team: TeamToEndRow, markId: number | undefined): Promise<Outcome> {
+  const why = 'nobody can be written to: no active owner with a verified address';
+  await ctx.transaction(async (tx) => {
+    await clear(ctx, tx, { teamId: team.id, markId, why });
+    await ctx.find(tx, {
+      kind: 'nobody-to-notify',
+      subject: `team:${team.id}`,
+      occasion: `owner ${team.ownerId ?? 'none'}`,
+      teamId: team.id,
+      message:
+        `Team ${team.id} is due to be marked for deletion, and ${why}. It is left alone. ` +
+        'Give it an owner, or delete it yourself; acknowledged, it is looked at again.',
+    });
+  });
+  return skipped(why);
+}
+
+/** The owner, else the address that Stripe has of the team's customer. */
+async function recipient(ctx: Context, team: TeamToEndRow, { trace }: Asked): Promise<string | undefined> {
+  const { ownerEmail, ownerIsActive, ownerIsVerified } = team;
+  const owner = { ownerEmail, ownerIsActive: ownerIsActive && ownerIsVerified };
+  const found = recipientOf(owner, null);
+  const [customerId] = trace.customers;
+  if (found !== undefined || customerId === undefined) return found;
+  const { customer } = await ctx.stripe.readCustomer(customerId);
+  return recipientOf(undefined, customer.email);
+}
+
+async function open(ctx: Context, team: TeamToEndRow): Promise<OpenMarkRow> {
+  const { deletionNotice } = ctx.policy;
+  const { id: teamId, ownerId } = team;
+  const mark = await ctx.transaction(async (tx) => {
+    const [opened] = await tx.openMark({ teamId, ownerId, now: ctx.now, deletionNotice });
+    return opened;
+  });
+  if (mark) return mark;
+  throw new Retryable(`another run is marking team ${teamId} right now`, {
+    facts: { class: 'mark_held' },
+    waiting: true,
+  });
+}
+
+/** Everything once more, behind whoever mirrors a subscription of it right now, under lock: mark, team, fuse. */
+async function lookAgain(
+  ctx: Context,
+  tx: Context['sql'],
+  team: TeamToEndRow,
+  mark: OpenMarkRow,
+  asked: Asked,
+): Promise<Verdict> {
+  const { id: teamId } = team;
+  await tx.holdTeam({ teamId });
+  const [held] = await tx.lockMark({ id: mark.id, now: ctx.now });
+  if (held?.state !== 'marking') return { go: false, spared: 'its mark was taken back meanwhile' };
+  await tx.lockTeam({ teamId });
+  const current = await lookUpTeam(ctx, teamId, tx);
+  const why =
+    speaksAgainst(current) ?? (current?.ownerId === team.ownerId ? undefined : 'it has a new owner');
+  if (why !== undefined) {
+    await clear(ctx, tx, { teamId, markId: mark.id, why });
+    return { go: false, spared: why };
+  }
+  return (
+    (await tooOld(tx, asked)) ??
+    (await throughFuse(ctx, tx, { kind: markTeamForDeletion.name, teamId, markId: mark.id }))
+  );
+}
+
+/** Sends the notice; what it prints is stored, and the clock starts with its sending. */
+async function announce(ctx: Context, team: TeamToEndRow, mark: OpenMarkRow, to: string): Promise<Outcome> {
+  const { deletionNotice } = ctx.policy;
+  const startClock = async (tx: Context['sql'], sentAt: Date) => {
+    const [started] = await tx.startClock({ id: mark.id, sentAt, deletionNotice });
+    if (!started) return;
+    await ctx.history(tx, {
+      what: 'team.marked',
+      subject: `team:${team.id}`,
+      teamId: team.id,
+      detail: { mark: mark.id, deleteAfter: started.deleteAfter.toISOString() },
+    });
+  };
+  const sent = await ctx.notices.notify({
+    kind: 'deletion-notice',
+    subject: `team:${team.id}`,
+    occasion: mark.announcedDeleteAt.toISOString(),
+    teamId: team.id,
+    to,
+    props: {
+      timeZone: team.timeZone ?? 'UTC',
+      teamName: team.name,
+      createdAt: team.createdAt,
+      deleteAfter: mark.announcedDeleteAt,
+      keepUrl: ctx.keepLink(mark.id),
+    },
+    onSent: startClock,
+  });
+  // a person has found out that it was sent, and when exactly nobody knows: the clock starts now
+  return done({ mark: mark.id, sent }, sent === 'before' ? (tx) => startClock(tx, ctx.now) : undefined);
+}

@@ -1,0 +1,13 @@
+-- Why a user who never verified the address is not deleted, at whatever age: seen before, or tied to the app by a
+-- customer, a team or a membership (an invitation is one); null when nothing speaks for the user. Shared by the
+-- sweep and by the job, which asks it again under lock.
+create or replace function evenfall.user_spared(user_id text) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when u.last_seen_at is not null then 'has logged in'
+    when u.stripe_customer_id is not null then 'has a Stripe customer'
+    when exists (select from evenfall.app_team t where t.owner_id = u.id) then 'owns a team'
+    when exists (select from evenfall.app_membership m where m.user_id = u.id) then 'is a member of a team, or invited'
+  end
+  from evenfall.app_user u where u.id = $1::evenfall.app_user_id
+$$;

@@ -1,0 +1,204 @@
+import type { Queries, TeamToEndRow } from '../../sql/queries.gen.ts';
+import type { Context } from '../core/context.ts';
+import { Retryable } from '../core/errors.ts';
+import { skipped, snoozed } from '../core/outcome.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { minutes, seconds } from '../core/retry.ts';
+import { address } from './recipient.ts';
+import { traceOfTeam } from './trace.ts';
+import type { Trace } from './trace.ts';
+
+/*
+ * What the kinds that end a team share: how they look before they act, and how they hold back
+ * (docs/protocol.md, "Before anything irreversible").
+ */
+
+/** The team and its owner as the app has them now, with what speaks for them; undefined when it is gone. */
+export async function lookUpTeam(
+  ctx: Context,
+  teamId: string,
+  tx: Queries = ctx.sql,
+): Promise<TeamToEndRow | undefined> {
+  const [team] = await tx.teamToEnd({ teamId, now: ctx.now, inactiveTeamAge: ctx.policy.inactiveTeamAge });
+  return team;
+}
+
+/** Why our own data speak against ending the team. */
+export function speaksAgainst(team: TeamToEndRow | undefined): string | undefined {
+  if (!team) return 'the app has it no more';
+  return team.spared ?? (team.isOld ? undefined : 'it is not old enough');
+}
+
+/**
+ * The outcome while there is no full picture of Stripe that is younger than a day; undefined when there is one.
+ * Without it every team looks as if it had never subscribed.
+ */
+export async function withoutPicture(ctx: Context): Promise<Outcome | undefined> {
+  const [picture] = await ctx.sql.pictureOfStripe();
+  if (picture?.isFresh && picture.isOurs) return undefined;
+  const later = new Date(ctx.now.getTime() + minutes(10));
+  return snoozed(
+    later,
+    picture?.isFresh
+      ? 'the app names Stripe customers, and the backfill has found none: is the key of another account?'
+      : 'no complete backfill of Stripe has finished within the last 24 hours',
+  );
+}
+
+/** What Stripe said, and when it was asked, by the database's clock. */
+export interface Asked {
+  readonly at: string;
+  /** The team's own customers, as our data name them. */
+  readonly own: string[];
+  readonly trace: Trace;
+}
+
+/**
+ * Asks Stripe itself, by the customers of the team and by its owner's exact e-mail. Throws what Stripe's failures are:
+ * when it cannot be asked, nothing is done.
+ *
+ * @param known customers of the team besides those that our data name
+ */
+export async function askStripe(
+  ctx: Context,
+  { id, ownerEmail }: { id: string; ownerEmail: string | null },
+  known: readonly string[] = [],
+): Promise<Asked> {
+  const [clock] = await ctx.sql.readBegins();
+  const customers = await ctx.sql.customersOfTeam({ teamId: id });
+  const own = [...new Set([...known, ...customers.map((customer) => customer.id)])];
+  const trace = await traceOfTeam(ctx.stripe, {
+    customerIds: own,
+    // what is no address is no customer's either, and Stripe is not asked for it
+    email: address(ownerEmail) ?? null,
+    async isElsewhere(customerIds) {
+      const others = await ctx.sql.linkedElsewhere({ customerIds, teamId: id });
+      return new Set(others.map((other) => other.id));
+    },
+  });
+  return { at: clock?.readAt ?? '', own, trace };
+}
+
+/** Why Stripe speaks against ending the team. */
+export function vetoOf({ live, over, paidBy }: Trace): string | undefined {
+  if (live.length > 0) return `Stripe knows ${live.map(({ id, status }) => `${id} (${status})`).join(', ')}`;
+  if (over.length > 0) return `it has subscribed: Stripe knows ${over.map(({ id }) => id).join(', ')}`;
+  if (paidBy.length > 0) return `it has paid: ${paidBy.join(', ')} has a paid invoice`;
+  return undefined;
+}
+
+/** How a job ends that has found a reason to leave the team alone: its mark goes, where it bears one. */
+export async function spare(
+  ctx: Context,
+  team: { teamId: string; markId: number | undefined; why: string },
+): Promise<Outcome> {
+  await ctx.transaction((tx) => clear(ctx, tx, team));
+  return skipped(team.why);
+}
+
+/**
+ * How a job ends when Stripe contradicts our data: the mark goes, of a live subscription people are told, and the
+ * customers are read again.
+ */
+export async function vetoed(
+  ctx: Context,
+  team: { teamId: string; markId: number | undefined; why: string },
+  { trace }: Asked,
+  sync: (ctx: Context, customerIds: readonly string[]) => Promise<void>,
+): Promise<Outcome> {
+  await ctx.transaction(async (tx) => {
+    await clear(ctx, tx, team);
+    if (trace.paidBy.length > 0) await tx.rememberPaid({ customerIds: trace.paidBy });
+    if (trace.live.length > 0) await tellOfLive(ctx, tx, team, trace);
+  });
+  await sync(ctx, trace.customers);
+  return skipped(team.why);
+}
+
+async function tellOfLive(
+  ctx: Context,
+  tx: Queries,
+  { teamId, why }: { teamId: string; why: string },
+  { live }: Trace,
+): Promise<void> {
+  const ids = live.map(({ id }) => id).toSorted();
+  await ctx.find(tx, {
+    kind: 'stripe-veto',
+    subject: `team:${teamId}`,
+    occasion: ids.join(' '),
+    teamId,
+    message:
+      `Team ${teamId} looks as if it had never subscribed, but ${why}. It is spared. ` +
+      'Link the customer to the team in your data, or exempt the team.',
+    detail: { subscriptions: ids, customers: [...new Set(live.map((one) => one.customerId))] },
+  });
+}
+
+/** Takes a mark back, where there is one, and says so. */
+export async function clear(
+  ctx: Context,
+  tx: Queries,
+  { teamId, markId, why }: { teamId: string; markId: number | undefined; why: string },
+): Promise<void> {
+  if (markId === undefined) return;
+  const cleared = await tx.clearMark({ id: markId, now: ctx.now, why });
+  if (cleared.length === 0) return;
+  await ctx.history(tx, {
+    what: 'team.mark-cleared',
+    subject: `team:${teamId}`,
+    teamId,
+    detail: { mark: markId, why },
+  });
+}
+
+/** What became of the last look, under lock. */
+export type Verdict = { readonly go: true } | HeldBack;
+
+type HeldBack =
+  | { readonly go: false; readonly spared: string }
+  | { readonly go: false; readonly wait: Retryable };
+
+/** The last look says why not, as the job's outcome or as its waiting. */
+export function heldBack(verdict: HeldBack): Outcome {
+  if ('wait' in verdict) throw verdict.wait;
+  return skipped(verdict.spared);
+}
+
+/** Whether Stripe's answer has grown too old to act on while locks were waited for; then it is asked anew. */
+export async function tooOld(tx: Queries, asked: { at: string }): Promise<HeldBack | undefined> {
+  const [young] = await tx.askedLately({ askedAt: asked.at });
+  if (young?.isYoung) return undefined;
+  const wait = new Retryable("Stripe's answer was more than 60 seconds old when the locks were held", {
+    facts: { class: 'answer_too_old' },
+    waiting: true,
+  });
+  return { go: false, wait };
+}
+
+/** Counts this act, or holds it back where the fuse has blown. Last of all conditions. */
+export async function throughFuse(
+  ctx: Context,
+  tx: Queries,
+  { kind, teamId, markId }: { kind: string; teamId: string; markId: number },
+): Promise<Verdict> {
+  const { fuseMax, fuseShare } = ctx.policy;
+  const [fuse] = await tx.tryTeamFuse({ kind, teamId, occasion: `mark ${markId}`, fuseMax, fuseShare });
+  if (fuse?.verdict === 'holds') return { go: true };
+  if (fuse?.verdict === 'blows') {
+    await ctx.find(tx, {
+      kind: 'fuse-blown',
+      subject: `fuse:${kind}`,
+      occasion: ctx.now.toISOString(),
+      message:
+        `The fuse of ${kind} has blown: with what waits, more than ${fuseMax} acts or ${fuseShare * 100} % of the ` +
+        `teams in 24 hours. Nothing of it happens until \`evenfall fuse release ${kind} --acts N --why TEXT\`. ` +
+        `Look first: \`evenfall sweep ${kind} --dry-run\`.`,
+    });
+  }
+  const wait = new Retryable(`the fuse of ${kind} has blown; \`evenfall fuse status\` says by what`, {
+    facts: { class: 'fuse_blown', subject: `fuse:${kind}` },
+    waiting: true,
+    afterMs: seconds(60),
+  });
+  return { go: false, wait };
+}

@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { readConfig } from '../src/config.ts';
+import type { Role } from '../src/config.ts';
+
+const env = {
+  DATABASE_URL: 'postgres://localhost/app',
+  REDIS_URL: 'redis://localhost',
+  STRIPE_SECRET_KEY: 'sk_test_1',
+  SECRET_KEY: 'the key of these tests',
+  ALERT_WEBHOOK_URL: 'https://alerts.example/',
+  PUBLIC_URL: 'https://evenfall.example/',
+};
+
+/** What is wrong with the environment for a role; nothing when it can start. */
+function problems(role: Role, changes: Record<string, string | undefined> = {}): string[] {
+  try {
+    readConfig(role, changes, env);
+    return [];
+  } catch (error) {
+    return (error as Error).message.split('\n').slice(1);
+  }
+}
+
+test.for(['database', 'web', 'worker'] as const)('the role %s starts with it, in production too', (role) => {
+  expect(problems(role)).toEqual([]);
+  expect(problems(role, { NODE_ENV: 'production' })).toEqual([]);
+});
+
+describe('the keep link', () => {
+  const production = { NODE_ENV: 'production' };
+  const noSecret = '  SECRET_KEY: is missing, and the keep links in mails need it';
+  const noAddress = '  PUBLIC_URL: is missing: the notice of a deletion carries a link to keep the team';
+
+  test('a web process in production that cannot read the links in mails does not start', () => {
+    expect(problems('web', { ...production, SECRET_KEY: '' })).toEqual([noSecret]);
+  });
+
+  test('one that nobody is linked to does without a key, and so does development', () => {
+    expect(problems('web', { ...production, SECRET_KEY: '', PUBLIC_URL: '' })).toEqual([]);
+    expect(problems('web', { SECRET_KEY: '' })).toEqual([]);
+    expect(problems('database', { ...production, SECRET_KEY: '' })).toEqual([]);
+  });
+
+  test('a worker in production that cannot write the link does not start', () => {
+    expect(problems('worker', { ...production, PUBLIC_URL: '' })).toEqual([noAddress]);
+    expect(problems('worker', { PUBLIC_URL: '' })).toEqual([]);
+  });
+});
