@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type postgres from 'postgres';
 import { freePort } from '../src/embedded/ports.ts';
 import { DemoError } from './failure.ts';
-import { Program } from './program.ts';
+import { Program, typed } from './program.ts';
 import { until } from './until.ts';
 
 export interface CompanyOptions {
@@ -37,6 +37,8 @@ export interface Company {
   readonly operator: User;
   readonly viewer: User;
   readonly workers: readonly Program[];
+  /** Types `evenfall ARGS` on the server; resolves to what it prints. */
+  evenfall(args: readonly string[]): Promise<string>;
   /** Lets both workers end, as they do when a new version is put in their place. */
   stopWorkers(): Promise<void>;
   /** Starts what does not run, and resolves when all of it works. */
@@ -62,24 +64,16 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
   const common = environment(options);
 
   const logOf = (name: string) => join(logDir, `${name}.log`);
-  const workers = [1, 2].map((number) => {
-    const logFile = logOf(`worker-${number}`);
-    return new Program({
-      name: `worker ${number}`,
-      command: 'worker',
-      env: common,
-      logFile,
-      onLost: options.onLost,
-    });
-  });
-  const programs = new Set(workers);
+  const programs = new Set<Program>();
   const stop = async () => {
     stopped.abort();
     await Promise.all([...programs].map((each) => each.stop()));
   };
   try {
-    for (const worker of workers) worker.start();
-    const [web] = await Promise.all([startWeb(), Promise.all(workers.map(untilItWorks))]);
+    // first: the links in the workers' mails lead to it
+    const web = await startWeb();
+    const workers = [1, 2].map((number) => startWorker(number, web.url));
+    await Promise.all(workers.map(untilItWorks));
     return {
       url: web.url,
       apiToken,
@@ -87,6 +81,7 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
       operator,
       viewer,
       workers,
+      evenfall: (args) => typed(args, { env: common, signal }),
       async stopWorkers() {
         await Promise.all(workers.map((each) => each.stop()));
       },
@@ -100,6 +95,19 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
   } catch (error) {
     await stop();
     throw error;
+  }
+
+  function startWorker(number: number, publicUrl: string): Program {
+    const worker = new Program({
+      name: `worker ${number}`,
+      command: 'worker',
+      env: { ...common, PUBLIC_URL: publicUrl },
+      logFile: logOf(`worker-${number}`),
+      onLost: options.onLost,
+    });
+    programs.add(worker);
+    worker.start();
+    return worker;
   }
 
   /** On the usual port, or on another when somebody else has it, or gets it before us. */

@@ -7,8 +7,10 @@ import {
   deadLetterLine,
   deliveryLine,
   eventLine,
+  findingLine,
   historyLine,
   jobLines,
+  keptOwnerLine,
   mailLine,
   noticeLine,
   postLine,
@@ -18,8 +20,10 @@ import {
 import type {
   DeadLetterRow,
   EventRow,
+  FindingRow,
   HistoryRow,
   JobRow,
+  KeptOwnerRow,
   Line,
   NoticeRow,
   ScheduleRunRow,
@@ -51,6 +55,8 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
     await lookAtJobs(sql),
     await lookAtHistory(sql),
     await lookAtDeadLetters(sql),
+    await lookAtFindings(sql),
+    await lookAtKeptOwners(sql),
     await lookAtNotices(sql),
     await lookAtEvents(sql),
     await lookAtSchedules(sql),
@@ -147,6 +153,31 @@ async function lookAtDeadLetters(sql: postgres.Sql): Promise<Look> {
     newest = rows.at(-1)?.id ?? newest;
     return rows.map((row) => deadLetterLine(row));
   };
+}
+
+async function lookAtFindings(sql: postgres.Sql): Promise<Look> {
+  let newest = await newestOf(sql, 'finding');
+  return async () => {
+    const rows = await sql<FindingRow[]>`
+      select f.id::int, f.kind, ${who(sql, sql`f.team_id`)} as team, f.message
+      from evenfall.finding f where f.id > ${newest} order by f.id`;
+    newest = rows.at(-1)?.id ?? newest;
+    return rows.map((row) => findingLine(row, new Date()));
+  };
+}
+
+/** Deleted owners have their line in the history. */
+async function lookAtKeptOwners(sql: postgres.Sql): Promise<Look> {
+  const added = await newRows(
+    () => sql<KeptOwnerRow[]>`
+      select d.id::int, ${who(sql, sql`d.team_id`)} as team, d.owner_id as "ownerId",
+        d.owner_outcome as why
+      from evenfall.team_deletion d
+      where d.deleted_at > clock_timestamp() - interval '1 minute' and d.owner_outcome <> 'deleted'
+      order by d.deleted_at`,
+    ({ id }) => String(id),
+  );
+  return async () => (await added()).map((row) => keptOwnerLine(row, new Date()));
 }
 
 async function lookAtNotices(sql: postgres.Sql): Promise<Look> {
@@ -266,7 +297,7 @@ function who(sql: postgres.Sql, teamId: postgres.PendingQuery<postgres.Row[]>) {
 
 async function newestOf(
   sql: postgres.Sql,
-  table: 'job' | 'history' | 'dead_letter' | 'notice',
+  table: 'job' | 'history' | 'dead_letter' | 'finding' | 'notice',
 ): Promise<number> {
   const [row] = await sql<
     { id: number }[]

@@ -39,6 +39,22 @@ export interface HistoryRow {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** What people were told to look at. */
+export interface FindingRow {
+  readonly id: number;
+  readonly kind: string;
+  readonly team: string;
+  readonly message: string;
+}
+
+/** A deleted team whose owner was kept. */
+export interface KeptOwnerRow {
+  readonly id: number;
+  readonly team: string;
+  readonly ownerId: string | null;
+  readonly why: string;
+}
+
 export interface DeadLetterRow {
   readonly id: number;
   readonly jobId: number;
@@ -104,7 +120,11 @@ export function jobLines(before: JobRow | undefined, job: JobRow, seenAt: Date):
     lines.push({ at, what: `${name} ${what}`, who: job.team, why, tone });
 
   if (!before)
-    add(job.createdAt, 'asked for', `${job.kind} ${fieldsOf(job.payload)} (by ${job.source})`.trim());
+    add(
+      job.createdAt,
+      'asked for',
+      [job.kind, fieldsOf(job.payload), `(by ${job.source})`].filter(Boolean).join(' '),
+    );
   if (before?.finishedAt && !job.finishedAt) add(seenAt, 'asked for again', 'it was dead and runs anew');
   if (job.crashes > (before?.crashes ?? 0)) {
     // queued again, or already started again
@@ -122,7 +142,57 @@ export function jobLines(before: JobRow | undefined, job: JobRow, seenAt: Date):
   return lines;
 }
 
+type Told = (row: HistoryRow) => Pick<Line, 'what' | 'why' | 'tone'>;
+
+/** What ends a team or a user, or keeps it, in words of its own. */
+const endings: Readonly<Record<string, Told>> = {
+  'team.marked': ({ detail }) => ({
+    what: 'team marked',
+    why: `to be deleted after ${minute(new Date(String(detail['deleteAfter'])))} UTC`,
+    tone: 'plain',
+  }),
+  'team.mark-cleared': ({ detail }) => ({
+    what: 'mark taken back',
+    why: String(detail['why']),
+    tone: 'good',
+  }),
+  'team.kept': ({ detail }) => ({
+    what: 'team kept',
+    why: `by the link in its notice, until ${minute(new Date(String(detail['until'])))} UTC`,
+    tone: 'good',
+  }),
+  'team.deleted': () => ({
+    what: 'team deleted',
+    why: 'its date has passed, and nothing speaks for it',
+    tone: 'bad',
+  }),
+  'user.deleted': ({ subject, detail }) => ({
+    what: 'user deleted',
+    why: `${subject.replace(':', ' ')}: ${String(detail['why'])}`,
+    tone: 'bad',
+  }),
+  'user.spared': ({ subject, detail }) => ({
+    what: 'user spared',
+    why: `${subject.replace(':', ' ')}: ${String(detail['why'])}`,
+    tone: 'good',
+  }),
+  'user.deactivated': ({ subject, detail }) => ({
+    what: 'user deactivated',
+    why: [subject.replace(':', ' '), shown(detail['cancelled']) && `cancelled ${shown(detail['cancelled'])}`]
+      .filter(Boolean)
+      .join(', '),
+    tone: 'good',
+  }),
+  'fuse.released': ({ subject, detail }) => ({
+    what: 'fuse released',
+    why: `${subject.replace('fuse:', '')}, ${shown(detail['acts'])} acts: ${String(detail['why'])}`,
+    tone: 'good',
+  }),
+};
+
 export function historyLine(row: HistoryRow, seenAt: Date): Line {
+  const ending = endings[row.what]?.(row);
+  if (ending) return { at: seenAt, who: row.team, ...ending };
   const { status, cancelAt } = row.detail;
   const facts = [
     row.subject.replace(':', ' '),
@@ -143,6 +213,14 @@ export function deadLetterLine(row: DeadLetterRow): Line {
   ];
   const why = `job ${row.jobId}: ${facts.filter(Boolean).join(', ')}`;
   return { at: row.at, what: `dead letter ${row.id}`, who: row.team, why, tone: 'bad' };
+}
+
+export function findingLine({ id, kind, team, message }: FindingRow, seenAt: Date): Line {
+  return { at: seenAt, what: `finding ${id}`, who: team, why: `${kind}: ${message}`, tone: 'bad' };
+}
+
+export function keptOwnerLine({ team, ownerId, why }: KeptOwnerRow, seenAt: Date): Line {
+  return { at: seenAt, what: 'owner kept', who: team, why: `user ${ownerId}: ${why}`, tone: 'good' };
 }
 
 /** A request to the Stripe stand-in; undefined for a read that went well, of which there are many. */

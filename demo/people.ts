@@ -37,6 +37,15 @@ export const plans: readonly [Plan, Plan, Plan] = [
 
 const teamCount = 240;
 
+/** In days: the youngest, and how many more there are. Half a year without ever subscribing is old. */
+const ages: Readonly<Record<Billing, readonly [number, number]>> = {
+  paying: [5, 600],
+  left: [5, 600],
+  trialing: [1, 13],
+  never: [5, 120],
+};
+const agesAsleep = [200, 400] as const;
+
 const words = {
   first: 'Ada Bela Chidi Dara Edda Faro Gita Hugo Ines Juno Kofi Lena Milo Nora Otis Pia Remy Suri Tove Zeno',
   last: 'Abara Brandt Castel Dahl Ekholm Fontane Grau Holm Ibarra Jansen Kestrel Lindqvist Moreau Nakano Okafor Prins',
@@ -60,6 +69,9 @@ const billings: readonly Billing[] = [
   'never',
   'paying',
 ];
+
+/** Every fiftieth team never subscribed and fell asleep: few enough to be ended in one day without blowing a fuse. */
+const isAsleep = (index: number): boolean => index % 50 === 2;
 
 /** The same made-up teams every time. */
 export function makeTeams(): Team[] {
@@ -88,7 +100,8 @@ export function makeTeams(): Team[] {
   }
   return names.slice(0, teamCount).map((name, index) => {
     const billing = billings[index % billings.length] ?? 'never';
-    const createdDaysAgo = billing === 'trialing' ? 1 + upTo(13) : 5 + upTo(600);
+    const [youngest, spread] = isAsleep(index) ? agesAsleep : ages[billing];
+    const createdDaysAgo = youngest + upTo(spread);
     return {
       id: index + 1,
       name,

@@ -1,13 +1,26 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { startWatchdog } from '../src/embedded/watchdog.ts';
 import { packageRoot } from '../src/package-root.ts';
 import { DemoError } from './failure.ts';
 
 /** Of the build that we are of. */
 const cli = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+
+/** Runs one command of the command line to its end, as a person types it; resolves to what it printed. */
+export async function typed(
+  args: readonly string[],
+  options: { readonly env: Readonly<Record<string, string>>; readonly signal: AbortSignal },
+): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], {
+    ...options,
+    cwd: packageRoot,
+  });
+  return stdout;
+}
 
 export interface ProgramOptions {
   /** As the reader of the demo knows it: `worker 1`. */

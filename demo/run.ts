@@ -100,7 +100,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
       secret: company.webhookSecret,
     });
     closers.push(() => events.stop());
-    say(`Stripe has been read into the mirror: ${await firstBackfill(sql, playing)} objects`);
+    say(`Stripe has been read into the mirror: ${await freshPicture(sql, playing)} objects`);
     const feed = await startFeed({ sql, stripe: stripe.standIn, inbox, receiver, events, tell });
     closers.push(() => feed.stop());
     say(`Ready after ${secondsSince(began)} s.\n\n${addresses(services, company, inbox.url)}`);
@@ -134,13 +134,14 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   }
 }
 
-/** Resolves, when Stripe was read as a whole for the first time, to the number of objects. */
-async function firstBackfill(sql: postgres.Sql, signal: AbortSignal): Promise<number> {
+/** Resolves, when there is a full picture of Stripe that is young enough to delete by, to the number of objects. */
+async function freshPicture(sql: postgres.Sql, signal: AbortSignal): Promise<number> {
   return await until(
     'Stripe to be read',
     async () => {
       const [row] = await sql<{ objects: number }[]>`
-        select objects from evenfall.backfill where finished_at is not null order by id limit 1`;
+        select objects from evenfall.backfill
+        where finished_at > clock_timestamp() - interval '24 hours' order by finished_at desc limit 1`;
       return row?.objects;
     },
     { withinMs: 60_000, signal },

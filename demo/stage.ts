@@ -7,7 +7,7 @@ import type { Company } from './company.ts';
 import type { EventPost } from './events.ts';
 import type { Line } from './lines.ts';
 import { newcomer } from './people.ts';
-import type { Newcomer } from './people.ts';
+import type { Newcomer, Team } from './people.ts';
 import type { Receiver } from './receiver.ts';
 import type { DemoStripe } from './stripe.ts';
 import { until } from './until.ts';
@@ -29,14 +29,21 @@ export interface EndedJob {
   readonly startedAt: Date;
 }
 
-/** A team with the card that it pays with, or will when its trial is over. */
-export interface NewTeam extends PayingTeam {
-  readonly cardId: string;
+/** A team of the app's, with its owner. */
+export interface OwnedTeam {
+  readonly id: string;
+  readonly name: string;
+  readonly ownerId: string;
   readonly email: string;
 }
 
-/** A mail that was asked for: how that ended, and why it was not sent. */
-export interface MailJob {
+/** A team with the card that it pays with, or will when its trial is over. */
+export interface NewTeam extends PayingTeam, OwnedTeam {
+  readonly cardId: string;
+}
+
+/** A job about something: how it ended, and why nothing was done. */
+export interface JobAbout {
   readonly state: string;
   readonly reason: string | null;
 }
@@ -132,24 +139,48 @@ export class Stage {
     return team as PayingTeam;
   }
 
+  /** The first of these that no scene was given before. */
+  take<T extends { readonly id: string }>(teams: readonly T[]): T | undefined {
+    const team = teams.find(({ id }) => !this.taken.has(id));
+    if (team) this.taken.add(team.id);
+    return team;
+  }
+
   /** A team that has just come, to the app and to Stripe; Stripe's event has brought it into the mirror. */
-  async newTeam(newcomers: Newcomer): Promise<NewTeam> {
-    const [last] = await this.sql<{ team: number; person: number }[]>`
-      select (select max(id)::int from public.teams) as team, (select max(id)::int from public.users) as person`;
-    const team = newcomer(newcomers, { team: (last?.team ?? 0) + 1, person: (last?.person ?? 0) + 1 });
-    await this.sql.begin((tx) => insertTeams(tx, [team]));
+  async newTeam(comes: Newcomer): Promise<NewTeam> {
+    const [team] = await this.addTeams([comes]);
+    if (!team) throw new Error('no team has come');
     const { customerId, cardId, subscriptionId } = stripeIdsOf(team);
-    const id = String(team.id);
-    this.taken.add(id);
-    seedTeams(this.stripe, [team]);
     // a seed makes no event, a change does
     await this.atStripe('POST', `/v1/subscriptions/${subscriptionId}`, { 'metadata[plan]': team.plan.name });
     await this.until(`${subscriptionId} to be in the mirror`, () => this.mirrored(subscriptionId));
-    return { id, name: team.name, customerId, subscriptionId, cardId, email: team.owner.email };
+    return { ...owned(team), customerId, subscriptionId, cardId };
+  }
+
+  /** Teams that never subscribed and have grown old: all at once. */
+  async sleepingTeams(names: readonly string[]): Promise<OwnedTeam[]> {
+    const teams = names.map((name) => ({ name, billing: 'never', createdDaysAgo: 200 }) as const);
+    return (await this.addTeams(teams)).map(owned);
+  }
+
+  private async addTeams(newcomers: readonly Newcomer[]): Promise<Team[]> {
+    const [last] = await this.sql<{ team: number; person: number }[]>`
+      select (select max(id)::int from public.teams) as team, (select max(id)::int from public.users) as person`;
+    const teams = newcomers.map((each, index) =>
+      newcomer(each, { team: (last?.team ?? 0) + 1 + index, person: (last?.person ?? 0) + 1 + index }),
+    );
+    await this.sql.begin((tx) => insertTeams(tx, teams));
+    for (const { id } of teams) this.taken.add(String(id));
+    seedTeams(this.stripe, teams);
+    return teams;
   }
 
   /** Somebody else does something at Stripe: the customer, or a person at the dashboard. */
-  async atStripe(method: 'POST' | 'DELETE', path: string, form: Record<string, string> = {}): Promise<void> {
+  async atStripe(
+    method: 'POST' | 'DELETE',
+    path: string,
+    form: Record<string, string> = {},
+  ): Promise<{ readonly id: string }> {
     const answer = await fetch(`${this.stripe.url}${path}`, {
       method,
       headers: { authorization: 'Bearer sk_test_dashboard' },
@@ -157,7 +188,7 @@ export class Stage {
       signal: this.signal,
     });
     if (!answer.ok) throw new Error(`Stripe answers ${answer.status}: ${await answer.text()}`);
-    await answer.body?.cancel();
+    return (await answer.json()) as { id: string };
   }
 
   /** How the mirror knows a subscription: its status, and whether it ends with its period. */
@@ -180,10 +211,10 @@ export class Stage {
     return await this.ended(row?.id ?? 0);
   }
 
-  /** The mails of a kind that were asked for about something, when all of them are over. */
-  async mailJobs(kind: string, about: Record<string, string>): Promise<MailJob[]> {
+  /** The jobs of a kind that were asked for about something, when all of them are over. */
+  async jobsAbout(kind: string, about: Record<string, string>): Promise<JobAbout[]> {
     return await this.until(`the ${kind} to end`, async () => {
-      const jobs = await this.sql<(MailJob & { over: boolean })[]>`
+      const jobs = await this.sql<(JobAbout & { over: boolean })[]>`
         select state, outcome->>'reason' as reason, finished_at is not null as over from evenfall.job
         where kind = ${kind} and payload @> ${JSON.stringify(about)}::text::jsonb order by id`;
       return jobs.length > 0 && jobs.every(({ over }) => over) ? jobs : undefined;
@@ -191,7 +222,7 @@ export class Stage {
   }
 
   /** What the inbox has for a team. */
-  mailsTo(team: NewTeam) {
+  mailsTo(team: Pick<OwnedTeam, 'email'>) {
     return this.inbox.messages.filter(({ envelope }) => envelope.to.includes(team.email));
   }
 
@@ -225,10 +256,7 @@ export class Stage {
   ): Promise<MissedTicks> {
     const { company } = this.parts;
     await company.stopWorkers();
-    const at = new Date();
-    await this.parts.flush();
-    const why = `as if they had been away for ${hours} hours`;
-    this.parts.tell({ at, what: 'both workers stopped', who: '', why, tone: 'bad' });
+    await this.note('both workers stopped', '', `as if they had been away for ${hours} hours`, 'bad');
     let absence: { since: string; back: string };
     try {
       absence = await this.backdate(schedule, hours);
@@ -398,16 +426,33 @@ export class Stage {
     if (!worker) throw new Error(`job ${jobId} is run by none of our workers (${row?.workerId ?? 'nobody'})`);
     await worker.kill();
     const at = new Date();
-    await this.parts.flush();
     const why = `kill -9 of process ${pid}, while it waits for Stripe's answer to job ${jobId}`;
-    this.parts.tell({ at, what: `${worker.name} killed`, who: '', why, tone: 'bad' });
+    await this.note(`${worker.name} killed`, '', why, 'bad');
     return { name: worker.name, at };
+  }
+
+  /** Types a command as an operator does; resolves to what it prints. */
+  async evenfall(...args: string[]): Promise<string> {
+    const shown = args.map((word) => (/^[\w:.-]+$/.test(word) ? word : `"${word}"`));
+    await this.note('an operator types', '', `evenfall ${shown.join(' ')}`);
+    return await this.parts.company.evenfall(args);
+  }
+
+  /** Tells of something that the story itself does, behind everything that has happened up to now. */
+  async note(what: string, who: string, why: string, tone: Line['tone'] = 'plain'): Promise<void> {
+    const at = new Date();
+    await this.parts.flush();
+    this.parts.tell({ at, what, who, why, tone });
   }
 
   /** Starts again whatever was killed. */
   async makeWhole(): Promise<void> {
     await this.parts.company.makeWhole();
   }
+}
+
+function owned({ id, name, owner }: Team): OwnedTeam {
+  return { id: String(id), name, ownerId: String(owner.id), email: owner.email };
 }
 
 function standing(status: string, ending: boolean): string {

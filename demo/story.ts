@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { jobs } from '../src/client/index.ts';
+import { endings } from './endings.ts';
 import { scene } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -287,9 +288,9 @@ export const story: readonly Scene[] = [
       });
       const asked = { subscriptionId: team.subscriptionId };
       await stage.sweep('trial-ending-email');
-      await stage.mailJobs('trial-ending-email', asked);
+      await stage.jobsAbout('trial-ending-email', asked);
       await stage.sweep('trial-ending-email');
-      const mails = await stage.mailJobs('trial-ending-email', asked);
+      const mails = await stage.jobsAbout('trial-ending-email', asked);
       const text = stage.mailsTo(team)[0]?.text ?? '';
       const trialEnd = stage.stripe.store.subscriptions.get(team.subscriptionId)?.trial_end ?? 0;
       return { team, mails, text, trialEnd };
@@ -336,7 +337,7 @@ export const story: readonly Scene[] = [
       const [job] = await stage.events.hold(async () => {
         await stage.atStripe('DELETE', `/v1/subscriptions/${subscriptionId}`);
         await stage.sweep('trial-ending-email');
-        return await stage.mailJobs('trial-ending-email', { subscriptionId });
+        return await stage.jobsAbout('trial-ending-email', { subscriptionId });
       });
       await stage.eventsOf(subscriptionId, ['customer.subscription.deleted']);
       return { team, job };
@@ -378,9 +379,9 @@ export const story: readonly Scene[] = [
       });
       const { cardId } = team;
       await stage.sweep('expiring-card-email');
-      await stage.mailJobs('expiring-card-email', { cardId });
+      await stage.jobsAbout('expiring-card-email', { cardId });
       await stage.sweep('expiring-card-email');
-      const mails = await stage.mailJobs('expiring-card-email', { cardId });
+      const mails = await stage.jobsAbout('expiring-card-email', { cardId });
       const text = stage.mailsTo(team)[0]?.text ?? '';
       return { team, mails, text, card: stage.stripe.store.paymentMethods.get(cardId)?.card };
     },
@@ -461,6 +462,8 @@ export const story: readonly Scene[] = [
       },
     ],
   }),
+
+  ...endings,
 
   scene({
     name: 'ticks-missed',

@@ -3,9 +3,11 @@ import {
   deadLetterLine,
   deliveryLine,
   eventLine,
+  findingLine,
   formatLine,
   historyLine,
   jobLines,
+  keptOwnerLine,
   noticeLine,
   requestLine,
   scheduleLines,
@@ -99,6 +101,13 @@ describe('a job', () => {
     ]);
   });
 
+  it('without a payload is told of by its kind', () => {
+    const sweeping = { ...job, kind: 'delete-unverified-users', payload: {}, source: 'http' };
+    expect(jobLines(undefined, sweeping, at).map(({ why }) => why)).toEqual([
+      'delete-unverified-users (by http)',
+    ]);
+  });
+
   it('is told of once', () => {
     expect(jobLines(job, job, later)).toEqual([]);
   });
@@ -157,6 +166,66 @@ describe('what happens outside', () => {
       error: { httpStatus: 403 },
     };
     expect(deadLetterLine(letter).why).toBe('job 7: stripe_auth, HTTP 403');
+  });
+});
+
+describe('an ending', () => {
+  const day = '2026-03-14T08:26:53.000Z';
+  it.each([
+    [
+      'team.marked',
+      'team:3',
+      { mark: 1, deleteAfter: day },
+      'team marked',
+      'to be deleted after 2026-03-14 08:26 UTC',
+    ],
+    ['team.mark-cleared', 'team:3', { why: 'it has subscribed' }, 'mark taken back', 'it has subscribed'],
+    [
+      'team.kept',
+      'team:3',
+      { until: day },
+      'team kept',
+      'by the link in its notice, until 2026-03-14 08:26 UTC',
+    ],
+    ['team.deleted', 'team:3', { mark: 1 }, 'team deleted', 'its date has passed, and nothing speaks for it'],
+    ['user.deleted', 'user:5', { why: 'never verified' }, 'user deleted', 'user 5: never verified'],
+    ['user.spared', 'user:5', { why: 'Stripe has cus_1' }, 'user spared', 'user 5: Stripe has cus_1'],
+    [
+      'user.deactivated',
+      'user:5',
+      { cancelled: ['sub_1', 'sub_2'] },
+      'user deactivated',
+      'user 5, cancelled sub_1 sub_2',
+    ],
+    ['user.deactivated', 'user:5', { cancelled: [] }, 'user deactivated', 'user 5'],
+    ['fuse.released', 'fuse:a-kind', { acts: 20, why: 'meant' }, 'fuse released', 'a-kind, 20 acts: meant'],
+  ])('is told of in words of its own: %s', (what, subject, detail, says, why) => {
+    expect(historyLine({ what, team: 'team 3', subject, detail }, at)).toMatchObject({
+      what: says,
+      why,
+      who: 'team 3',
+    });
+  });
+
+  it('is told of with the owner who was kept', () => {
+    expect(
+      keptOwnerLine({ id: 1, team: 'team 3', ownerId: '5', why: 'owns another team' }, at),
+    ).toMatchObject({
+      what: 'owner kept',
+      who: 'team 3',
+      why: 'user 5: owns another team',
+    });
+  });
+
+  it('that is held back is told of with what people are told', () => {
+    expect(
+      findingLine({ id: 2, kind: 'stripe-veto', team: 'team 3', message: 'Stripe knows sub_1.' }, at),
+    ).toMatchObject({
+      what: 'finding 2',
+      who: 'team 3',
+      why: 'stripe-veto: Stripe knows sub_1.',
+      tone: 'bad',
+    });
   });
 });
 

@@ -76,6 +76,16 @@ function expectTheStory(output: string): void {
   expect(table).toMatch(/it says what is charged: €29\.00 +€29\.00 +yes/);
   expect(table).toMatch(/its reason: the trial is over: .* yes/);
   expect(table).toMatch(/they come as: deleted, deleted, updated, updated +deleted, .* yes/);
+  expect(table).toMatch(/marks made, by two searches: 5 +5 +yes/);
+  expect(table).toMatch(/the mark: cleared: it has subscribed +cleared: .* yes/);
+  expect(table).toMatch(/the team is kept for: 6 mons +6 mons +yes/);
+  expect(table).toMatch(/its owner: deleted +deleted +yes/);
+  expect(table).toMatch(/its owner: owns another team +owns another team +yes/);
+  expect(table).toMatch(/the job: skipped: Stripe knows the subscription +skipped: .* yes/);
+  expect(table).toMatch(/the user, meanwhile: active, 2 sessions +active, .* yes/);
+  expect(table).toMatch(/a minute too young: 1 +1 +yes/);
+  expect(table).toMatch(/owners told, while the fuse is blown: 0 +0 +yes/);
+  expect(table).toMatch(/jobs that the release wakes: 15 +15 +yes/);
   expect(table).toMatch(/searches missed: 150 +150 +yes/);
   expect(table).toMatch(/run for all of them: 1 +1 +yes/);
   // each mail to a customer once, whatever found it due

@@ -25,6 +25,15 @@ describe('the made-up teams', () => {
     const count = (billing: string) => teams.filter((team) => team.billing === billing).length;
     expect(['paying', 'trialing', 'left', 'never'].map(count)).toEqual([144, 24, 24, 48]);
   });
+
+  it('are asleep five of them, with owners who can be written to; all others are young or have subscribed', () => {
+    const never = teams.filter(({ billing }) => billing === 'never');
+    const asleep = never.filter(({ createdDaysAgo }) => createdDaysAgo > 184);
+    expect(asleep.map(({ owner }) => owner.verified)).toEqual([true, true, true, true, true]);
+    // for weeks to come: the data outlive a demo
+    const young = never.filter((team) => !asleep.includes(team));
+    expect(young.filter(({ createdDaysAgo }) => createdDaysAgo > 130)).toEqual([]);
+  });
 });
 
 describe('a team that comes later', () => {
