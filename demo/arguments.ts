@@ -12,7 +12,8 @@ export interface Wishes {
 export const usage = `npm run demo [-- OPTIONS]
 
 Evenfall with everything it needs, on this machine alone: Postgres, Redis where there is one, a Stripe
-stand-in, an inbox, the web process and two workers. Plays a story at the start, then stays up until Ctrl-C.
+stand-in, an inbox, the web process and two workers. Plays a story at the start, then stays up until Ctrl-C;
+a key moves it on by days (? lists the keys).
 
   --once    play the whole story on data of its own, print what was expected and what was seen, and end:
             0 when every line agrees, 1 otherwise

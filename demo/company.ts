@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type postgres from 'postgres';
 import { freePort } from '../src/embedded/ports.ts';
 import { DemoError } from './failure.ts';
+import type { Step } from './progress.ts';
 import { Program, typed } from './program.ts';
 import { until } from './until.ts';
 
@@ -15,8 +16,11 @@ export interface CompanyOptions {
   readonly stripeUrl: string;
   readonly smtpUrl: string;
   readonly webhookUrl: string;
+  /** Names the file that business time is read from. */
+  readonly clockFile: string;
   readonly logDir: string;
   readonly path: string | undefined;
+  readonly step: Step;
   /** Aborted when the demo is to stop. */
   readonly signal: AbortSignal;
   /** Told when a process ended that nobody has ended. */
@@ -51,7 +55,7 @@ const readyWithinMs = 60_000;
 
 /** Starts them and resolves when they can work. */
 export async function startCompany(options: CompanyOptions): Promise<Company> {
-  const { sql, logDir } = options;
+  const { sql, logDir, step } = options;
   const stopped = new AbortController();
   const signal = AbortSignal.any([options.signal, stopped.signal]);
   await mkdir(logDir, { recursive: true });
@@ -71,9 +75,12 @@ export async function startCompany(options: CompanyOptions): Promise<Company> {
   };
   try {
     // first: the links in the workers' mails lead to it
-    const web = await startWeb();
-    const workers = [1, 2].map((number) => startWorker(number, web.url));
-    await Promise.all(workers.map(untilItWorks));
+    const web = await step('Starting the web process', startWeb);
+    const workers = await step('Starting two workers', async () => {
+      const started = [1, 2].map((number) => startWorker(number, web.url));
+      await Promise.all(started.map(untilItWorks));
+      return started;
+    });
     return {
       url: web.url,
       apiToken,
@@ -197,6 +204,7 @@ function environment(options: CompanyOptions): Record<string, string> {
     MAIL_FROM: 'Evenfall <evenfall@example.com>',
     ALERT_EMAIL: 'operators@example.com',
     ALERT_WEBHOOK_URL: options.webhookUrl,
+    EVENFALL_CLOCK_FILE: options.clockFile,
     // longer than any month, so that on each day of it a card of this month is due
     POLICY_CARD_WINDOW: 'P32D',
   };

@@ -3,11 +3,12 @@ import type postgres from 'postgres';
 import type { Inbox } from '../src/stand-ins/inbox/index.ts';
 import type { RequestRecord, StripeStandIn } from '../src/stand-ins/stripe/index.ts';
 import type { EventPost } from './events.ts';
+import type { Paste } from './fuses.ts';
 import {
   deadLetterLine,
   deliveryLine,
   eventLine,
-  findingLine,
+  findingLines,
   historyLine,
   jobLines,
   keptOwnerLine,
@@ -37,6 +38,7 @@ export interface FeedOptions {
   readonly receiver: Receiver;
   readonly events: EventPost;
   readonly tell: (line: Line) => void;
+  readonly paste: Paste;
 }
 
 /** Tells what happens, from wherever it can be seen. */
@@ -55,7 +57,7 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
     await lookAtJobs(sql),
     await lookAtHistory(sql),
     await lookAtDeadLetters(sql),
-    await lookAtFindings(sql),
+    await lookAtFindings(options),
     await lookAtKeptOwners(sql),
     await lookAtNotices(sql),
     await lookAtEvents(sql),
@@ -155,14 +157,14 @@ async function lookAtDeadLetters(sql: postgres.Sql): Promise<Look> {
   };
 }
 
-async function lookAtFindings(sql: postgres.Sql): Promise<Look> {
+async function lookAtFindings({ sql, paste }: FeedOptions): Promise<Look> {
   let newest = await newestOf(sql, 'finding');
   return async () => {
     const rows = await sql<FindingRow[]>`
-      select f.id::int, f.kind, ${who(sql, sql`f.team_id`)} as team, f.message
+      select f.id::int, f.kind, f.subject, ${who(sql, sql`f.team_id`)} as team, f.message
       from evenfall.finding f where f.id > ${newest} order by f.id`;
     newest = rows.at(-1)?.id ?? newest;
-    return rows.map((row) => findingLine(row, new Date()));
+    return rows.flatMap((row) => findingLines(row, paste, new Date()));
   };
 }
 

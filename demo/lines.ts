@@ -1,5 +1,7 @@
 import type { RequestRecord } from '../src/stand-ins/stripe/index.ts';
 import type { Delivery } from './events.ts';
+import { releaseCommand } from './fuses.ts';
+import type { Paste } from './fuses.ts';
 import type { Post } from './receiver.ts';
 
 /** How a line feels; colours are chosen in one place. */
@@ -43,6 +45,7 @@ export interface HistoryRow {
 export interface FindingRow {
   readonly id: number;
   readonly kind: string;
+  readonly subject: string;
   readonly team: string;
   readonly message: string;
 }
@@ -101,9 +104,13 @@ const colours: Readonly<Record<Tone, string>> = {
 const noColour = '\u001B[0m';
 const widths = { what: 24, who: 28 };
 
-/** One line of the terminal; a long word pushes the next column on, nothing is cut off. */
-export function formatLine({ at, what, who, why, tone }: Line, colour: boolean): string {
-  const text = `${clock(at)}  ${what.padEnd(widths.what)}  ${who.padEnd(widths.who)}  ${why}`.trimEnd();
+/**
+ * One line of the terminal; a long word pushes the next column on, nothing is cut off. Where business time is ahead
+ * the line has its date.
+ */
+export function formatLine({ at, what, who, why, tone }: Line, colour: boolean, aheadMs = 0): string {
+  const when = aheadMs === 0 ? clock(at) : dateAndClock(new Date(at.getTime() + aheadMs));
+  const text = `${when}  ${what.padEnd(widths.what)}  ${who.padEnd(widths.who)}  ${why}`.trimEnd();
   return paint(text, tone, colour);
 }
 
@@ -215,8 +222,17 @@ export function deadLetterLine(row: DeadLetterRow): Line {
   return { at: row.at, what: `dead letter ${row.id}`, who: row.team, why, tone: 'bad' };
 }
 
-export function findingLine({ id, kind, team, message }: FindingRow, seenAt: Date): Line {
-  return { at: seenAt, what: `finding ${id}`, who: team, why: `${kind}: ${message}`, tone: 'bad' };
+/** What people are told; of a blown fuse also the command that releases it. */
+export function findingLines(
+  { id, kind, subject, team, message }: FindingRow,
+  paste: Paste,
+  seenAt: Date,
+): Line[] {
+  const line = (what: string, why: string, tone: Tone) => ({ at: seenAt, what, who: team, why, tone });
+  const found = line(`finding ${id}`, `${kind}: ${message}`, 'bad');
+  if (kind !== 'fuse-blown') return [found];
+  const release = releaseCommand(subject.replace('fuse:', ''), paste);
+  return [found, line('to release the fuse', release, 'plain')];
 }
 
 export function keptOwnerLine({ team, ownerId, why }: KeptOwnerRow, seenAt: Date): Line {
@@ -297,7 +313,9 @@ function endOf(job: JobRow): string {
 function fieldsOf(payload: Readonly<Record<string, unknown>>): string {
   const fields = Object.entries(payload).filter(([key]) => key !== 'teamId');
   return fields
-    .map(([key, value]) => (key === 'when' ? shown(value) : `${spaced(key)} ${shown(value)}`))
+    .map(([key, value]) =>
+      ['when', 'sweep'].includes(key) ? shown(value) : `${spaced(key)} ${shown(value)}`,
+    )
     .join(', ');
 }
 
@@ -316,8 +334,16 @@ function minute(at: Date): string {
   return at.toISOString().slice(0, 16).replace('T', ' ');
 }
 
+function dateAndClock(at: Date): string {
+  const date = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((n) => padded(n)).join('-');
+  return `${date} ${clock(at)}`;
+}
+
 function clock(at: Date): string {
-  const two = (n: number, digits = 2) => String(n).padStart(digits, '0');
-  const day = [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => two(n)).join(':');
-  return `${day}.${two(at.getMilliseconds(), 3)}`;
+  const day = [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => padded(n)).join(':');
+  return `${day}.${padded(at.getMilliseconds(), 3)}`;
+}
+
+function padded(n: number, digits = 2): string {
+  return String(n).padStart(digits, '0');
 }

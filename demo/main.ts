@@ -45,7 +45,9 @@ async function main(): Promise<number> {
       path: process.env['PATH'],
       colour,
       say,
+      input: process.stdin,
       signal: stop.signal,
+      end: () => stop.now('SIGINT'),
     });
     return agreed ? exitCodes.agreed : exitCodes.failed;
   } catch (error) {
@@ -55,8 +57,15 @@ async function main(): Promise<number> {
   }
 }
 
+interface Stop {
+  readonly signal: AbortSignal;
+  readonly name: () => NodeJS.Signals | undefined;
+  /** As if that signal had come. */
+  readonly now: (name: NodeJS.Signals) => void;
+}
+
 /** The first signal stops the demo in good order, a second one at once (the watchdogs do the rest). */
-function stopOnSignals(): { signal: AbortSignal; name: () => NodeJS.Signals | undefined } {
+function stopOnSignals(): Stop {
   const controller = new AbortController();
   let first: NodeJS.Signals | undefined;
   const stop = (name: NodeJS.Signals) => {
@@ -69,5 +78,5 @@ function stopOnSignals(): { signal: AbortSignal; name: () => NodeJS.Signals | un
   // whoever read our output is gone: `npm run demo | head`
   process.stdout.on('error', () => first ?? stop('SIGHUP'));
   process.stderr.on('error', () => {});
-  return { signal: controller.signal, name: () => first };
+  return { signal: controller.signal, name: () => first, now: stop };
 }

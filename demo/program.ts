@@ -10,6 +10,11 @@ import { DemoError } from './failure.ts';
 /** Of the build that we are of. */
 const cli = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 
+/** One command of the command line as a person can paste it: on the demo's database, with the Node that we run on. */
+export function pasteable(databaseUrl: string, args: string): string {
+  return `DATABASE_URL='${databaseUrl}' '${process.execPath}' '${cli}' ${args}`;
+}
+
 /** Runs one command of the command line to its end, as a person types it; resolves to what it printed. */
 export async function typed(
   args: readonly string[],

@@ -9,12 +9,15 @@ import type { Wishes } from './arguments.ts';
 import { startCompany } from './company.ts';
 import type { Company } from './company.ts';
 import { startEventPost } from './events.ts';
-import { DemoError } from './failure.ts';
+import { DemoError, inWords } from './failure.ts';
 import { startFeed } from './feed.ts';
 import { formatLine } from './lines.ts';
 import type { Line } from './lines.ts';
+import { dateOf, live } from './live.ts';
 import { play } from './play.ts';
+import { pasteable } from './program.ts';
 import type { Program } from './program.ts';
+import { secondsSince, stepsOf } from './progress.ts';
 import { startReceiver } from './receiver.ts';
 import { startServices } from './services.ts';
 import type { Services } from './services.ts';
@@ -22,6 +25,7 @@ import { Stage } from './stage.ts';
 import { story } from './story.ts';
 import { startStripe } from './stripe.ts';
 import { formatTable } from './table.ts';
+import { timeMachine } from './time-machine.ts';
 import { until } from './until.ts';
 
 export interface DemoOptions {
@@ -32,8 +36,12 @@ export interface DemoOptions {
   readonly path: string | undefined;
   readonly colour: boolean;
   readonly say: (text: string) => void;
+  /** Where somebody may type keys. */
+  readonly input: NodeJS.ReadableStream;
   /** Aborted when the demo is to stop. */
   readonly signal: AbortSignal;
+  /** Asks for that. */
+  readonly end: () => void;
 }
 
 /** A process that died by an accident is started again after this time: long enough to see the other take over. */
@@ -47,9 +55,11 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const { wishes, say, signal, colour } = options;
   const began = performance.now();
   const closers: (() => Promise<void>)[] = [];
-  const tell = (line: Line) => say(formatLine(line, colour));
+  const step = stepsOf(say);
   const dir = wishes.once ? await throwAwayDir() : options.dir;
   const logDir = join(dir, 'logs');
+  const time = timeMachine(join(dir, 'clock'));
+  const tell = (line: Line) => say(formatLine(line, colour, time.offsetMs()));
   let agreed = false;
   let logs = false;
   try {
@@ -57,12 +67,15 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
       throw explained(`Cannot make the folder ${dir}`, error);
     });
     say(`Evenfall's demo. Its data and logs are in ${dir}\n`);
-    const services = await startServices({ ...options, dir, durable: !wishes.once, fresh: wishes.fresh });
+    const { fresh } = wishes;
+    const services = await startServices({ ...options, dir, durable: !wishes.once, fresh, step });
     closers.push(() => services.stop());
+    // only now: nobody else works in this folder
+    if (fresh) await time.reset();
     signal.throwIfAborted();
 
     const { sql } = services;
-    const stripe = await startStripe(sql);
+    const stripe = await startStripe(sql, time.now);
     closers.push(() => stripe.close());
     const inbox = await startInbox();
     closers.push(() => inbox.close());
@@ -79,7 +92,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
       const why = `it ended unexpectedly (${how})${next}`;
       tell({ at: new Date(), what: `${program.name} lost`, who: '', why, tone: 'bad' });
       if (wishes.once) lost.abort(new DemoError(`${program.name} ended (${how}):\n${program.lastWords()}`));
-      else setTimeout(() => !signal.aborted && program.start(), restartAfterMs).unref();
+      else setTimeout(() => !signal.aborted && startAgain(program, say), restartAfterMs).unref();
     };
     const playing = AbortSignal.any([signal, lost.signal]);
     logs = true;
@@ -88,39 +101,48 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
       stripeUrl: stripe.standIn.url,
       smtpUrl: inbox.smtpUrl,
       webhookUrl: receiver.url,
+      clockFile: time.file,
       logDir,
       path: options.path,
+      step,
       signal: playing,
       onLost,
     });
     closers.push(() => company.stop());
-    say('The web process and two workers run');
     const events = startEventPost(stripe.standIn, {
       url: `${company.url}/webhooks/stripe`,
       secret: company.webhookSecret,
     });
     closers.push(() => events.stop());
-    say(`Stripe has been read into the mirror: ${await freshPicture(sql, playing)} objects`);
-    const feed = await startFeed({ sql, stripe: stripe.standIn, inbox, receiver, events, tell });
+    await step('Reading all of Stripe into the mirror', async (detail) =>
+      detail(`${await freshPicture(sql, playing)} objects`),
+    );
+    const paste = (args: string) => pasteable(services.databaseUrl, args);
+    const feed = await startFeed({ sql, stripe: stripe.standIn, inbox, receiver, events, tell, paste });
     closers.push(() => feed.stop());
     say(`Ready after ${secondsSince(began)} s.\n\n${addresses(services, company, inbox.url)}`);
+    if (!wishes.once) say(`${'Keys'.padEnd(12)}when the story has been played; Ctrl-C ends it at any time`);
 
     const flush = () => feed.flush();
     const parts = { sql, stripe, inbox, receiver, events, company, client, signal: playing, tell, flush };
-    const rows = await play(story, { sql, stage: new Stage(parts), say, flush });
+    // a scene is about today
+    const moved = time.offsetMs() > 0;
+    const rows = moved ? [] : await play(story, { sql, stage: new Stage(parts), say, flush });
     agreed = rows.every(({ ok }) => ok);
     if (rows.length > 0) say(`\n${formatTable(rows, colour)}\n`);
     const verdict = agreed ? 'all as expected' : 'NOT as expected';
+    const untold = moved
+      ? `It is ${dateOf(time.now())} in the story`
+      : 'The story has been played on these data';
     say(
       rows.length > 0
         ? `Played in ${secondsSince(began)} s, ${verdict}.`
-        : 'The story has been played on these data: npm run demo -- --fresh begins anew.',
+        : `${untold}: npm run demo -- --fresh begins anew.`,
     );
     if (!wishes.once) {
       // by now they have scrolled away
       if (rows.length > 0) say(`\n${addresses(services, company, inbox.url)}`);
-      say('\nCtrl-C ends it; the data stay. What happens from here on:\n');
-      await aborted(signal);
+      await live({ ...options, sql, stripe, time, flush, paste });
     }
     return agreed;
   } finally {
@@ -131,6 +153,14 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
       if (logs && !agreed && !signal.aborted) say(`The logs are in ${logDir}`);
       else await rm(dir, { recursive: true, force: true });
     }
+  }
+}
+
+function startAgain(program: Program, say: (text: string) => void): void {
+  try {
+    program.start();
+  } catch (error) {
+    say(`Cannot start ${program.name} again: ${inWords(error)}`);
   }
 }
 
@@ -166,20 +196,11 @@ function addresses({ databaseUrl, redisUrl }: Services, company: Company, inboxU
       `${url}/queues  (${operator.name} / ${operator.password}, or ${viewer.name} / ${viewer.password})`,
     ],
     ['Inbox', inboxUrl],
-    ['API', `${url}/v1/jobs  (authorization: Bearer ${apiToken}), described in ${url}/openapi.json`],
+    ['API', `curl -H 'authorization: Bearer ${apiToken}' ${url}/v1/jobs/1`],
+    ['', `described in ${url}/openapi.json`],
     ['Postgres', `psql '${databaseUrl}'`],
     ['Queues', redisUrl === undefined ? 'in Postgres, schema bullmq' : `redis-cli -u '${redisUrl}'`],
+    ['Commands', pasteable(databaseUrl, 'fuse status')],
   ] as const;
   return rows.map(([name, address]) => `${name.padEnd(12)}${address}`).join('\n');
-}
-
-function secondsSince(began: number): string {
-  return ((performance.now() - began) / 1_000).toFixed(1);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

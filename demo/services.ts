@@ -4,6 +4,7 @@ import { allJobs } from '../jobs/index.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { startEmbedded } from '../src/embedded/index.ts';
 import { createAppSchema } from './app-data.ts';
+import type { Step } from './progress.ts';
 
 export interface ServiceOptions {
   readonly dir: string;
@@ -11,7 +12,7 @@ export interface ServiceOptions {
   readonly durable: boolean;
   readonly fresh: boolean;
   readonly path: string | undefined;
-  readonly say: (line: string) => void;
+  readonly step: Step;
 }
 
 export interface Services {
@@ -28,27 +29,18 @@ const redisNumber = 1;
 
 /** Postgres, Redis where there is one, and the schemas of the app, of the demo and of Evenfall. */
 export async function startServices(options: ServiceOptions): Promise<Services> {
-  const { dir, durable, fresh, path, say } = options;
-  const embedded = await startEmbedded({ dir, durable, path, log: say });
+  const { dir, durable, fresh, path, step } = options;
+  const embedded = await step('Starting PostgreSQL, and Redis where there is one', (log) =>
+    startEmbedded({ dir, durable, path, log }),
+  );
   try {
     const databaseUrl = withPath(embedded.databaseUrl, database);
     const redisUrl = embedded.redisUrl && withPath(embedded.redisUrl, String(redisNumber));
-    await createDatabase(embedded.databaseUrl, fresh);
-    if (fresh && redisUrl !== undefined) await emptyRedis(redisUrl);
-
-    const sql = connect(databaseUrl, 4);
-    try {
-      await createAppSchema(sql);
-      await migrate({ databaseUrl, kinds: allJobs, log: say });
-      if (redisUrl === undefined) {
-        // brings all of BullMQ along, which a demo with Redis need not load
-        const { migratePostgresBackend } = await import('../src/queue/backend.ts');
-        await migratePostgresBackend(databaseUrl);
-      }
-    } catch (error) {
-      await sql.end({ timeout: 1 });
-      throw error;
-    }
+    const sql = await step("Migrating the example app's database", async (log) => {
+      await createDatabase(embedded.databaseUrl, fresh);
+      if (fresh && redisUrl !== undefined) await emptyRedis(redisUrl);
+      return await migrated(databaseUrl, redisUrl, log);
+    });
     return {
       databaseUrl,
       redisUrl,
@@ -60,6 +52,28 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     };
   } catch (error) {
     await embedded.stop();
+    throw error;
+  }
+}
+
+/** With the schemas of the app, of the demo and of Evenfall; each bears being made twice, or after half of it. */
+async function migrated(
+  databaseUrl: string,
+  redisUrl: string | undefined,
+  log: (line: string) => void,
+): Promise<postgres.Sql> {
+  const sql = connect(databaseUrl, 4);
+  try {
+    await createAppSchema(sql);
+    await migrate({ databaseUrl, kinds: allJobs, log });
+    if (redisUrl === undefined) {
+      // brings all of BullMQ along, which a demo with Redis need not load
+      const { migratePostgresBackend } = await import('../src/queue/backend.ts');
+      await migratePostgresBackend(databaseUrl);
+    }
+    return sql;
+  } catch (error) {
+    await sql.end({ timeout: 1 });
     throw error;
   }
 }

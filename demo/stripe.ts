@@ -10,6 +10,8 @@ type OnActed = (request: RequestRecord) => void;
 /** The stand-in, which remembers over restarts of the demo what it was told. */
 export interface DemoStripe {
   readonly standIn: StripeStandIn;
+  /** What the clock, which was moved, has made due happens now: trials end, invoices are paid, events are sent. */
+  settle(): void;
   /** Calls back when a request was carried out, before its answer leaves; returns how to stop that. */
   onActed(listener: OnActed): () => void;
   close(): Promise<void>;
@@ -22,11 +24,12 @@ const saveAfterMs = 250;
  * Starts the stand-in: from what was kept of the last demo, or else with made-up teams, which go into the
  * app's tables in the same moment.
  */
-export async function startStripe(sql: postgres.Sql): Promise<DemoStripe> {
+export async function startStripe(sql: postgres.Sql, now: () => Date): Promise<DemoStripe> {
   const [kept] = await sql<{ objects: string }[]>`select objects from demo.stripe`;
   const listeners = new Set<OnActed>();
   let changed: () => void = () => {};
   const standIn = await startStripeStandIn({
+    now,
     ...(kept && { fixtures: JSON.parse(kept.objects) as unknown }),
     onActed(request) {
       if (request.method !== 'GET') changed();
@@ -67,6 +70,10 @@ export async function startStripe(sql: postgres.Sql): Promise<DemoStripe> {
   };
   return {
     standIn,
+    settle() {
+      standIn.clock.advance(0);
+      changed();
+    },
     onActed(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

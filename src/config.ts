@@ -163,6 +163,10 @@ export const variables = {
   EVENFALL_FAILPOINT: failpointSpec
     .optional()
     .meta({ about: 'For tests: die or pause at a named step; refused in production.' }),
+  EVENFALL_CLOCK_FILE: z.string().min(1).optional().meta({
+    about:
+      'For the demo: a file with the milliseconds that business time is ahead of the clock; refused in production.',
+  }),
 } as const;
 
 type Variables = typeof variables;
@@ -226,7 +230,7 @@ function neededBy(role: Role): string[] {
 
 /** What only shows when several variables are read together. */
 function combinations(role: Role, config: Partial<Values>, production: boolean): string[] {
-  const problems: string[] = [];
+  const problems: string[] = production ? placeholders(config) : [];
   if (config.STRIPE_API_BASE !== undefined && /_live_/.test(config.STRIPE_SECRET_KEY ?? '')) {
     problems.push(
       'STRIPE_API_BASE: is refused with a live STRIPE_SECRET_KEY; use a test key with a stand-in',
@@ -261,10 +265,19 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
   return problems.concat(embeddedProblems(config, production));
 }
 
+/** What compose.yaml sets where nobody has set anything else. */
+function placeholders(config: Partial<Values>): string[] {
+  return Object.entries(config)
+    .filter(([, value]) => JSON.stringify(value)?.includes('placeholder'))
+    .map(([name]) => `${name}: is still the placeholder, which is refused in production`);
+}
+
 function embeddedProblems(config: Partial<Values>, production: boolean): string[] {
   const problems: string[] = [];
   if (production && config.EVENFALL_EMBEDDED) problems.push('EVENFALL_EMBEDDED: is refused in production');
   if (production && config.EVENFALL_FAILPOINT) problems.push('EVENFALL_FAILPOINT: is refused in production');
+  if (production && config.EVENFALL_CLOCK_FILE)
+    problems.push('EVENFALL_CLOCK_FILE: is refused in production');
   return problems;
 }
 

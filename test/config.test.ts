@@ -26,6 +26,19 @@ test.for(['database', 'web', 'worker'] as const)('the role %s starts with it, in
   expect(problems(role, { NODE_ENV: 'production' })).toEqual([]);
 });
 
+test.for([
+  ['EVENFALL_EMBEDDED', '1'],
+  ['EVENFALL_FAILPOINT', 'run.started=kill'],
+  ['EVENFALL_CLOCK_FILE', '/tmp/clock'],
+] as const)('%s is for tests and the demo: refused in production', ([name, value]) => {
+  for (const role of ['database', 'web', 'worker'] as const) {
+    expect(problems(role, { [name]: value })).toEqual([]);
+    expect(problems(role, { [name]: value, NODE_ENV: 'production' })).toEqual([
+      `  ${name}: is refused in production`,
+    ]);
+  }
+});
+
 describe('the keep link', () => {
   const production = { NODE_ENV: 'production' };
   const noSecret = '  SECRET_KEY: is missing, and the keep links in mails need it';
@@ -45,4 +58,13 @@ describe('the keep link', () => {
     expect(problems('worker', { ...production, PUBLIC_URL: '' })).toEqual([noAddress]);
     expect(problems('worker', { PUBLIC_URL: '' })).toEqual([]);
   });
+});
+
+test('what compose.yaml only stands in for is refused in production, by name and never by value', () => {
+  const left = { SECRET_KEY: 'placeholder-secret-key', DASHBOARD_USERS: 'admin:placeholder:operator' };
+  expect(problems('web', left)).toEqual([]);
+  expect(problems('web', { ...left, NODE_ENV: 'production' }).toSorted()).toEqual([
+    '  DASHBOARD_USERS: is still the placeholder, which is refused in production',
+    '  SECRET_KEY: is still the placeholder, which is refused in production',
+  ]);
 });

@@ -14,6 +14,9 @@ const reasons: [RegExp, string][] = [
     /EACCES|EPERM|Permission denied|could not change permissions|Operation not permitted/i,
     'no permission: run as the user who owns that folder, remove it to start afresh, or use one you may write',
   ],
+  [/EEXIST|ENOTDIR/, 'a file stands where a folder belongs: move it away, or use another folder'],
+  [/EADDRINUSE|No free port/, 'the port is taken by another program: stop that one and start again'],
+  [/EMFILE|ENFILE/, 'too many files are open: raise the limit (ulimit -n) and start again'],
 ];
 
 /** The usual reasons of the operating system in words, or undefined for one that is not among them. */

@@ -13,6 +13,8 @@ export interface KeepOptions {
   readonly secret: string | undefined;
   /** How long a team is kept: POLICY_INACTIVE_TEAM_AGE. */
   readonly inactiveTeamAge: string;
+  /** Milliseconds that business time is ahead of the database's clock; 0 but in the demo. */
+  readonly clockOffsetMs: () => number;
 }
 
 /** Of the mark and of the snooze; the page knows by it that the link has been used. */
@@ -25,11 +27,11 @@ const headers = { 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer',
  * `/keep/:token`: the page behind a deletion notice's link. Looking at it changes nothing, for mail scanners open
  * every link; its button keeps the team. Whoever has the link may press it, so the address must not get about.
  */
-export function keepRoutes({ database, secret, inactiveTeamAge }: KeepOptions): Hono {
+export function keepRoutes({ database, secret, inactiveTeamAge, clockOffsetMs }: KeepOptions): Hono {
   const { statements } = database;
   const markOf = (c: Context) =>
     secret === undefined ? undefined : readKeepToken(secret, c.req.param('token') ?? '');
-  const now = async () => (await statements.databaseNow())[0]!.now;
+  const now = async () => new Date((await statements.databaseNow())[0]!.now.getTime() + clockOffsetMs());
   const pageOf = async (id: number): Promise<KeepPage> => {
     const [mark] = await statements.markToKeep({ id, why, inactiveTeamAge, now: await now() });
     return mark ? keepPage(mark) : noSuchLink;

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
+import { clockOffsetOf } from '../clock-file.ts';
 import type { AnyJob } from '../core/job.ts';
 import type { Database } from '../db/connect.ts';
 import type { QueueBackend } from '../queue/backend.ts';
@@ -25,6 +26,7 @@ export interface WebSettings {
   readonly PORT: number;
   readonly API_TOKEN?: string | undefined;
   readonly DASHBOARD_USERS?: readonly DashboardUser[] | undefined;
+  readonly EVENFALL_CLOCK_FILE?: string | undefined;
   readonly POLICY_INACTIVE_TEAM_AGE: string;
   readonly PUBLIC_URL?: string | undefined;
   readonly SECRET_KEY?: string | undefined;
@@ -94,7 +96,12 @@ export async function startWeb(options: WebOptions): Promise<Listening> {
   app.route('/', homePage());
   app.route(
     '/',
-    keepRoutes({ database, secret: config.SECRET_KEY, inactiveTeamAge: config.POLICY_INACTIVE_TEAM_AGE }),
+    keepRoutes({
+      database,
+      secret: config.SECRET_KEY,
+      inactiveTeamAge: config.POLICY_INACTIVE_TEAM_AGE,
+      clockOffsetMs: clockOffsetOf(config.EVENFALL_CLOCK_FILE),
+    }),
   );
   app.route(
     '/',

@@ -3,7 +3,7 @@ import {
   deadLetterLine,
   deliveryLine,
   eventLine,
-  findingLine,
+  findingLines,
   formatLine,
   historyLine,
   jobLines,
@@ -36,6 +36,8 @@ const job: JobRow = {
   lastError: null,
 };
 
+const paste = (args: string) => `evenfall ${args}`;
+
 describe('a line', () => {
   const line = {
     at,
@@ -54,6 +56,12 @@ describe('a line', () => {
   it('has colours only where they are wanted', () => {
     expect(formatLine(line, true)).toBe(`\u001B[32m${formatLine(line, false)}\u001B[0m`);
     expect(formatLine({ ...line, tone: 'plain' }, true)).toBe(formatLine(line, false));
+  });
+
+  it('has the date where business time is ahead', () => {
+    expect(formatLine({ ...line, who: '', why: '' }, false, 7 * 86_400_000)).toBe(
+      '2026-03-21 09:05:07.042  job 7 done',
+    );
   });
 
   it('ends with its last word', () => {
@@ -106,6 +114,11 @@ describe('a job', () => {
     expect(jobLines(undefined, sweeping, at).map(({ why }) => why)).toEqual([
       'delete-unverified-users (by http)',
     ]);
+  });
+
+  it('that searches is told of with what is searched for', () => {
+    const search = { ...job, kind: 'sweep', payload: { sweep: 'delete-inactive-team' } };
+    expect(jobLines(undefined, search, at)[0]?.why).toBe('sweep delete-inactive-team (by sql)');
   });
 
   it('is told of once', () => {
@@ -219,13 +232,22 @@ describe('an ending', () => {
 
   it('that is held back is told of with what people are told', () => {
     expect(
-      findingLine({ id: 2, kind: 'stripe-veto', team: 'team 3', message: 'Stripe knows sub_1.' }, at),
-    ).toMatchObject({
-      what: 'finding 2',
-      who: 'team 3',
-      why: 'stripe-veto: Stripe knows sub_1.',
-      tone: 'bad',
-    });
+      findingLines(
+        { id: 2, kind: 'stripe-veto', subject: 'team:3', team: 'team 3', message: 'Stripe knows sub_1.' },
+        paste,
+        at,
+      ),
+    ).toMatchObject([
+      { what: 'finding 2', who: 'team 3', why: 'stripe-veto: Stripe knows sub_1.', tone: 'bad' },
+    ]);
+  });
+
+  it('that blows a fuse is told of with the command that releases it', () => {
+    const blown = { id: 3, kind: 'fuse-blown', subject: 'fuse:a-kind', team: '', message: 'It has blown.' };
+    expect(findingLines(blown, paste, at).map(({ what, why }) => [what, why])).toEqual([
+      ['finding 3', 'fuse-blown: It has blown.'],
+      ['to release the fuse', "evenfall fuse release a-kind --acts 100 --why 'seen in the demo'"],
+    ]);
   });
 });
 

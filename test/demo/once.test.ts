@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { story } from '../../demo/story.ts';
 import { build } from '../support/processes.ts';
 import type { Built } from '../support/processes.ts';
@@ -44,12 +44,26 @@ describe('npm run demo -- --once', () => {
     expect(code).toBe(2);
   });
 
+  it('says in a sentence what stands in its way, and fails', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'evenfall demo '));
+    onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    await writeFile(join(dir, '.evenfall'), '');
+    const { code, output } = await demo([], emptyDir, dir);
+    expect(output.trim()).toBe(
+      `Cannot make the folder ${join(dir, '.evenfall')}: a file stands where a folder belongs: ` +
+        'move it away, or use another folder',
+    );
+    expect(code).toBe(1);
+  });
+
   async function demo(
     args: string[],
     path: string | undefined,
+    cwd?: string,
   ): Promise<{ code: number | null; output: string }> {
     const main = join(dirname(built.main), '..', '..', 'demo', 'main.js');
     const child = spawn(process.execPath, [main, ...args], {
+      cwd,
       env: { PATH: path },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backfillStripe } from '../../../jobs/backfill-stripe.ts';
 import { allJobs } from '../../../jobs/index.ts';
+import { clockOffsetOf } from '../../clock-file.ts';
 import { embeddedAsked, readConfig } from '../../config.ts';
 import type { Config } from '../../config.ts';
 import { connectDatabase } from '../../db/connect.ts';
@@ -124,7 +125,7 @@ async function openWorker(config: Config) {
     keepLink: buildKeepLink(config),
     log,
     failpoint: failpointOf(config.EVENFALL_FAILPOINT, print),
-    clockOffsetMs: () => 0,
+    clockOffsetMs: clockOffsetOf(config.EVENFALL_CLOCK_FILE),
     random: Math.random,
   });
   const isReady = readiness({
