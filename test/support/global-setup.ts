@@ -13,20 +13,28 @@ const startupMs = 180_000;
 const dockerPatienceMs = 1_000;
 const notOurs = (url: string): Service => ({ url, kind: 'given', stop: async () => {} });
 
-/** vitest's global set-up: the services of the whole run, started once and stopped at its end. */
+/**
+ * vitest's global set-up: the services of the whole run, started once and stopped at its end. What the
+ * environment does not name comes from a Docker engine, and without one from us; with
+ * TEST_SERVICES=containers nothing takes the engine's place, and its failure is the run's.
+ *
+ * A run that is killed leaves its containers to Testcontainers' reaper.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const env = process.env;
   const docker =
     !(env['TEST_DATABASE_URL'] && env['TEST_REDIS_URL']) &&
     (await dockerAnswers(env)) &&
     (await import('testcontainers'));
+  if (!docker && onlyContainers(env))
+    throw new Error('TEST_SERVICES=containers, and no Docker engine answers');
   const dir = await mkdtemp(join(tmpdir(), 'evenfall-test-'));
   // For root, whose PostgreSQL runs as another user and has to pass through here.
   await chmod(dir, 0o711);
 
   const started = await Promise.allSettled([database(env, docker, dir), redis(env, docker, dir)]);
   const stop = async (): Promise<void> => {
-    for (const result of started) if (result.status === 'fulfilled') await result.value?.stop();
+    await Promise.all(started.map(async (one) => one.status === 'fulfilled' && (await one.value?.stop())));
     await rm(dir, { recursive: true, force: true });
   };
   const [databaseResult, redisResult] = started;
@@ -52,7 +60,7 @@ type Docker = typeof import('testcontainers') | false;
 async function database(env: NodeJS.ProcessEnv, docker: Docker, dir: string): Promise<Service> {
   const given = env['TEST_DATABASE_URL'];
   if (given) return notOurs(given);
-  const inContainer = docker && (await orSay('PostgreSQL', postgresContainer(docker)));
+  const inContainer = docker && (await orOurs(env, 'PostgreSQL', postgresContainer(docker)));
   if (inContainer) return inContainer;
   const server = await startPostgres({ dir: join(dir, 'postgres'), durable: false });
   return { url: server.url, kind: 'embedded', stop: () => server.stop() };
@@ -61,7 +69,7 @@ async function database(env: NodeJS.ProcessEnv, docker: Docker, dir: string): Pr
 async function redis(env: NodeJS.ProcessEnv, docker: Docker, dir: string): Promise<Service | undefined> {
   const given = env['TEST_REDIS_URL'];
   if (given) return notOurs(given);
-  const inContainer = docker && (await orSay('Redis', redisContainer(docker)));
+  const inContainer = docker && (await orOurs(env, 'Redis', redisContainer(docker)));
   if (inContainer) return inContainer;
   const server = await startRedis({ dir: join(dir, 'redis'), path: env['PATH'] });
   return server && { url: server.url, kind: 'embedded', stop: () => server.stop() };
@@ -71,7 +79,7 @@ async function postgresContainer({ GenericContainer, Wait }: Exclude<Docker, fal
   const container = await new GenericContainer('postgres:18-alpine')
     .withEnvironment({ POSTGRES_PASSWORD: 'test' })
     .withTmpFs({ '/var/lib/postgresql': 'rw' })
-    .withCommand(['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'])
+    .withCommand(['postgres', '-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'])
     .withExposedPorts(5432)
     // It starts once for its own set-up and then for us.
     .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2))
@@ -81,9 +89,12 @@ async function postgresContainer({ GenericContainer, Wait }: Exclude<Docker, fal
   return { url, kind: 'containers', stop: () => container.stop() };
 }
 
+const redisServer = ['redis-server', '--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--save', ''];
+
 async function redisContainer({ GenericContainer, Wait }: Exclude<Docker, false>): Promise<Service> {
   const container = await new GenericContainer('redis:8-alpine')
-    .withCommand(['redis-server', '--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--save', ''])
+    // not protected, as the official image is built: others answer nobody from outside the container
+    .withCommand([...redisServer, '--protected-mode', 'no'])
     .withExposedPorts(6379)
     .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
     .withStartupTimeout(startupMs)
@@ -92,11 +103,18 @@ async function redisContainer({ GenericContainer, Wait }: Exclude<Docker, false>
   return { url, kind: 'containers', stop: () => container.stop() };
 }
 
+const onlyContainers = (env: NodeJS.ProcessEnv): boolean => env['TEST_SERVICES'] === 'containers';
+
 /** An engine that answers may still be unable to fetch an image; the tests then go on without it. */
-async function orSay(name: string, starting: Promise<Service>): Promise<Service | undefined> {
+async function orOurs(
+  env: NodeJS.ProcessEnv,
+  name: string,
+  starting: Promise<Service>,
+): Promise<Service | undefined> {
   try {
     return await starting;
   } catch (error) {
+    if (onlyContainers(env)) throw error;
     const why = error instanceof Error ? error.message : String(error);
     process.stderr.write(`Docker answers, but its ${name} did not start (${why}): using our own.\n`);
     return undefined;
