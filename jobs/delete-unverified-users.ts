@@ -12,6 +12,7 @@
  * deleted without its answer, and the next day's job finds the same users.
  */
 import type { Queries, UnverifiedUsersRow } from '../sql/queries.gen.ts';
+import { heldByFuse } from '../src/billing/fuse.ts';
 import { withoutPicture } from '../src/billing/team-ending.ts';
 import type { Context } from '../src/core/context.ts';
 import { Retryable, Terminal, refusalOf } from '../src/core/errors.ts';
@@ -155,26 +156,8 @@ async function throughFuse(
   tx: Queries,
   act: { userId: string; occasion: string; waiting: number },
 ): Promise<Retryable | undefined> {
-  const { fuseUsers } = ctx.policy;
-  const { name } = deleteUnverifiedUsers;
-  const [fuse] = await tx.tryUserFuse({ ...act, fuseUsers });
-  if (fuse?.verdict === 'holds') return undefined;
-  if (fuse?.verdict === 'blows') {
-    await ctx.find(tx, {
-      kind: 'fuse-blown',
-      subject: `fuse:${name}`,
-      occasion: ctx.now.toISOString(),
-      message:
-        `The fuse of ${name} has blown: ${act.waiting} users wait to be deleted, and with them there would be more ` +
-        `than ${fuseUsers} in 24 hours. Nobody is deleted until \`evenfall fuse release ${name} --acts N --why TEXT\`. ` +
-        `Look first: \`evenfall sweep ${name} --dry-run\`.`,
-    });
-  }
-  return new Retryable(`the fuse of ${name} has blown; \`evenfall fuse status\` says by what`, {
-    facts: { class: 'fuse_blown', subject: `fuse:${name}` },
-    waiting: true,
-    afterMs: seconds(60),
-  });
+  const [fuse] = await tx.tryUserFuse({ ...act, fuseUsers: ctx.policy.fuseUsers });
+  return await heldByFuse(ctx, tx, deleteUnverifiedUsers.name, fuse?.verdict);
 }
 
 interface Refusal {

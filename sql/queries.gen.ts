@@ -181,6 +181,11 @@ export interface MarkFindingAlertedRow {
   id: number;
 }
 
+export interface BlownFuseRow {
+  blownAt: Date;
+  blownBy: string;
+}
+
 export interface RecordHistoryRow {
   id: number;
 }
@@ -379,6 +384,10 @@ export interface Queries {
   recordFinding(parameters: { kind: string; subject: string; occasion: string; teamId: string | null; message: string; detail: unknown; jobId: number | null; foundAt: Date }): Promise<RecordFindingRow[]>;
   findingToTell(parameters: { id: number }): Promise<FindingToTellRow[]>;
   markFindingAlerted(parameters: { id: number }): Promise<MarkFindingAlertedRow[]>;
+  /**
+   * Since when a kind's fuse is blown, and by what.
+   */
+  blownFuse(parameters: { kind: string }): Promise<BlownFuseRow[]>;
   /**
    * What changed, for whom: written in the transaction that makes or settles the change.
    */
@@ -587,6 +596,10 @@ export const queries = {
   markFindingAlerted: {
     text: "update evenfall.finding set alerted_at = clock_timestamp() where id = $1 and alerted_at is null returning id",
     parameters: ['id'],
+  },
+  blownFuse: {
+    text: "select blown_at as \"blown_at\", blown_by as \"blown_by\" from evenfall.fuse where kind = $1 and blown_at is not null",
+    parameters: ['kind'],
   },
   recordHistory: {
     text: "insert into evenfall.history (at, what, team_id, subject, detail, job_id, source)\nvalues ($1, $2, $3, $4, $5, $6, $7)\nreturning id",

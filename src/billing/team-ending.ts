@@ -3,7 +3,8 @@ import type { Context } from '../core/context.ts';
 import { Retryable } from '../core/errors.ts';
 import { skipped, snoozed } from '../core/outcome.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { minutes, seconds } from '../core/retry.ts';
+import { minutes } from '../core/retry.ts';
+import { heldByFuse } from './fuse.ts';
 import { address } from './recipient.ts';
 import { traceOfTeam } from './trace.ts';
 import type { Trace } from './trace.ts';
@@ -183,22 +184,6 @@ export async function throughFuse(
 ): Promise<Verdict> {
   const { fuseMax, fuseShare } = ctx.policy;
   const [fuse] = await tx.tryTeamFuse({ kind, teamId, occasion: `mark ${markId}`, fuseMax, fuseShare });
-  if (fuse?.verdict === 'holds') return { go: true };
-  if (fuse?.verdict === 'blows') {
-    await ctx.find(tx, {
-      kind: 'fuse-blown',
-      subject: `fuse:${kind}`,
-      occasion: ctx.now.toISOString(),
-      message:
-        `The fuse of ${kind} has blown: with what waits, more than ${fuseMax} acts or ${fuseShare * 100} % of the ` +
-        `teams in 24 hours. Nothing of it happens until \`evenfall fuse release ${kind} --acts N --why TEXT\`. ` +
-        `Look first: \`evenfall sweep ${kind} --dry-run\`.`,
-    });
-  }
-  const wait = new Retryable(`the fuse of ${kind} has blown; \`evenfall fuse status\` says by what`, {
-    facts: { class: 'fuse_blown', subject: `fuse:${kind}` },
-    waiting: true,
-    afterMs: seconds(60),
-  });
-  return { go: false, wait };
+  const wait = await heldByFuse(ctx, tx, kind, fuse?.verdict);
+  return wait ? { go: false, wait } : { go: true };
 }

@@ -328,6 +328,7 @@ describe('indexes', () => {
       .map(({ about }) => about.slice(9));
 
   test('each that is missing is named, and its SQL mends it', async () => {
+    await sql.unsafe('drop index public.users_customer, public.teams_owner, public.teams_customer');
     const before = await found('warning');
     expect(await missing()).toEqual([
       'app_team.owner_id',

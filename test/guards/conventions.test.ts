@@ -4,12 +4,14 @@ import { expect, test } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { envExample } from '../../scripts/env-example.ts';
+import { kindsDoc } from '../../scripts/kinds-doc.ts';
 import { withTables } from '../../scripts/readme-tables.ts';
 
 const read = (...path: string[]) => readFileSync(join(packageRoot, ...path), 'utf8');
 
-test('.env.example and the tables of the README are what the code says: `npm run generate` writes them', () => {
+test('.env.example, docs/kinds.md and the tables of the README are what the code says: `npm run generate` writes them', () => {
   expect(read('.env.example')).toBe(envExample());
+  expect(read('docs', 'kinds.md')).toBe(kindsDoc());
   expect(read('README.md')).toBe(withTables(read('README.md')));
 });
 

@@ -1,0 +1,35 @@
+import type { Queries } from '../../sql/queries.gen.ts';
+import type { Context } from '../core/context.ts';
+import { Retryable } from '../core/errors.ts';
+import { seconds } from '../core/retry.ts';
+
+/**
+ * What becomes of a job whose act the fuse of its kind has not let through (sql/functions/fuse.sql): undefined when it
+ * has. It waits until a person releases the fuse; when it was this act that blew it, people are told.
+ *
+ * @param tx the transaction that has tried the fuse; it must commit, and must not act
+ */
+export async function heldByFuse(
+  ctx: Context,
+  tx: Queries,
+  kind: string,
+  verdict: string | undefined,
+): Promise<Retryable | undefined> {
+  if (verdict === 'holds') return undefined;
+  const [fuse] = await tx.blownFuse({ kind });
+  if (verdict === 'blows' && fuse) {
+    await ctx.find(tx, {
+      kind: 'fuse-blown',
+      subject: `fuse:${kind}`,
+      occasion: fuse.blownAt.toISOString(),
+      message:
+        `The fuse of ${kind} has blown: ${fuse.blownBy}. Nothing of it happens until ` +
+        `\`evenfall fuse release ${kind} --acts N --why TEXT\`. Look first: \`evenfall sweep ${kind} --dry-run\`.`,
+    });
+  }
+  return new Retryable(`the fuse of ${kind} has blown; \`evenfall fuse status\` says by what`, {
+    facts: { class: 'fuse_blown', subject: `fuse:${kind}` },
+    waiting: true,
+    afterMs: seconds(60),
+  });
+}
