@@ -14,13 +14,26 @@ if (unfit !== undefined) {
 // a command is short, and half of its time went into reading the same sources again
 enableCompileCache();
 
+const examples = `
+Examples:
+  evenfall migrate && evenfall doctor
+  evenfall enqueue cancel-subscription '{"teamId":"7","when":"now"}'
+  evenfall run cancel-subscription '{"teamId":"7","when":"now"}' --dry-run
+  evenfall sweep mark-team-for-deletion --dry-run
+  evenfall snooze team:7 --why "they are on holiday" --until 2027-01-31T00:00:00Z
+  evenfall timeline team:7
+
+Exit codes: 0 done or skipped, 1 failed, 2 called wrongly. Settings come from the environment: .env.example lists them.`;
+
 // Commands are imported when they are called: `evenfall jobs` need not load Stripe, React and Bull Board.
 const program = new Command('evenfall')
   .description('Runs the endings of a SaaS.')
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError()
+  .addHelpText('after', examples)
   .exitOverride();
 
+program.commandsGroup('Run it:');
 program
   .command('start')
   .description('web and worker in one process; with EVENFALL_EMBEDDED=1 on services of its own')
@@ -33,6 +46,7 @@ program
   .command('worker')
   .description('dispatches and runs jobs')
   .action(run(async () => (await import('./commands/serve.ts')).workerCommand()));
+program.commandsGroup('Set it up:');
 program
   .command('migrate')
   .description('brings the database up to date: migrations, contract, functions, kinds')
@@ -43,6 +57,7 @@ program
   .description('says whether this installation can work and be trusted with deletion, and what to mend')
   .option('--json')
   .action(run(async (options) => (await import('./commands/doctor.ts')).doctorCommand(options)));
+program.commandsGroup('Ask for work:');
 program
   .command('enqueue')
   .description('asks for work')
@@ -77,6 +92,18 @@ program
   .option('--json')
   .action(run(async (options) => (await import('./commands/jobs.ts')).jobsCommand(options)));
 program
+  .command('pause')
+  .description('lets the jobs of a kind wait')
+  .argument('<kind>')
+  .requiredOption('--why <text>')
+  .action(run(async (kind, options) => (await import('./commands/jobs.ts')).pauseCommand(kind, options)));
+program
+  .command('resume')
+  .description('lets a paused kind go on')
+  .argument('<kind>')
+  .action(run(async (kind) => (await import('./commands/jobs.ts')).resumeCommand(kind)));
+program.commandsGroup('See what is due:');
+program
   .command('schedules')
   .description('what is due by itself: when it last was, when it will be, and how late it is')
   .option('--json')
@@ -97,6 +124,7 @@ program
   .option('--days <n>', 'how many', '30')
   .option('--json')
   .action(run(async (options) => (await import('./commands/forecast.ts')).forecastCommand(options)));
+program.commandsGroup('For one team:');
 program
   .command('timeline')
   .description('what happened to a team and why')
@@ -126,6 +154,7 @@ for (const [kind, description] of [
     );
 }
 
+program.commandsGroup('When people must look:');
 const fuse = program.command('fuse').description('what stops a kind that would touch too many');
 fuse
   .command('status', { isDefault: true })
@@ -141,17 +170,6 @@ fuse
   .action(
     run(async (kind, options) => (await import('./commands/fuse.ts')).fuseReleaseCommand(kind, options)),
   );
-program
-  .command('pause')
-  .description('lets the jobs of a kind wait')
-  .argument('<kind>')
-  .requiredOption('--why <text>')
-  .action(run(async (kind, options) => (await import('./commands/jobs.ts')).pauseCommand(kind, options)));
-program
-  .command('resume')
-  .description('lets a paused kind go on')
-  .argument('<kind>')
-  .action(run(async (kind) => (await import('./commands/jobs.ts')).resumeCommand(kind)));
 
 const dead = program.command('dead').description('jobs that gave up');
 dead
@@ -197,6 +215,7 @@ effect
   .option('--did-not')
   .action(run(async (id, options) => (await import('./commands/dead.ts')).effectSettleCommand(id, options)));
 
+program.commandsGroup('Try it out:');
 program
   .command('stripe-stand-in')
   .description('a local, stateful Stripe for tests and trials')

@@ -7,6 +7,7 @@ import type { Database } from '../db/connect.ts';
 import type { FindDispatchedRow } from '../../sql/queries.gen.ts';
 import { ticketId } from './backend.ts';
 import type { TicketQueue } from './backend.ts';
+import { dispatchedRows, statesOf } from './drift.ts';
 import { lease } from './heartbeat.ts';
 import type { Runner } from './runner.ts';
 
@@ -23,7 +24,6 @@ export interface ReconcilerOptions {
 
 const rescueMs = 2_000;
 const reconcileMs = 60_000;
-const pageSize = 500;
 /** BullMQ delays on its workers' clocks; one that is wrong may hold a job back this long. */
 const overdueMs = 10_000;
 
@@ -76,12 +76,8 @@ export class Reconciler {
     await database.statements.forgetDeadWorkers();
     await database.statements.forgetIdempotencyKeys();
     for (const [name, queue] of queues) {
-      for (let afterId = 0; ;) {
-        const page = { queue: name, afterId, settleTime: 'PT5S', batch: pageSize };
-        const rows = await database.statements.findDispatched(page);
+      for await (const rows of dispatchedRows(database.statements, name, 'PT5S')) {
         changed += await this.compare(queue, rows);
-        if (rows.length < pageSize) break;
-        afterId = rows.at(-1)?.id ?? afterId;
       }
     }
     if (changed > 0) {
@@ -91,7 +87,7 @@ export class Reconciler {
   }
 
   private async compare(queue: TicketQueue, rows: FindDispatchedRow[]): Promise<number> {
-    const states = await Promise.all(rows.map((row) => queue.getJobState(ticketId(row))));
+    const states = await statesOf(queue, rows);
     await this.options.failpoint('reconcile.asked');
     const lost = rows.filter((_row, index) => ['unknown', 'completed'].includes(states[index] ?? ''));
     for (const [index, row] of rows.entries()) {

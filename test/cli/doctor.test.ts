@@ -371,3 +371,26 @@ describeWithRedis('Redis', () => {
     expect(await complaints()).toMatchObject({ code: 1, lines: ['queues error Redis: does not answer'] });
   });
 });
+
+describe('[P1] rows and BullMQ', () => {
+  const dispatched = (ago: string) => sql`
+    insert into evenfall.job (kind, queue, payload, payload_version, state, due, run_at, deadline_at, dispatch_no,
+      dispatched_at, source)
+    values ('sync-customer', 'stripe', '{"customerId": "cus_1"}', 1, 'dispatched', false, now(),
+      now() + interval '1 day', nextval('evenfall.dispatch_no'), now() - ${ago}::interval, 'test')`;
+
+  test('one that BullMQ does not know for two minutes: nobody has put them together', async () => {
+    await dispatched('2 minutes 1 second');
+    expect(await complaints()).toMatchObject({
+      code: 1,
+      lines: [
+        'drift error rows and BullMQ: have parted for two minutes over 1 jobs: no worker puts them together',
+      ],
+    });
+  });
+
+  test('one that was handed over a minute ago may be on its way', async () => {
+    await dispatched('1 minute');
+    expect(await complaints()).toMatchObject({ code: 0, lines: [] });
+  });
+});

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import pRetry from 'p-retry';
 import { allJobs } from '../../../jobs/index.ts';
 import type { Config } from '../../config.ts';
 import { Misconfigured } from '../../core/errors.ts';
@@ -9,7 +10,8 @@ import { checkContract } from '../../db/contract-check.ts';
 import type { Diagnosis } from '../../db/contract.ts';
 import { createLog } from '../../log.ts';
 import { packageRoot } from '../../package-root.ts';
-import { postgresBackend } from '../../queue/backend.ts';
+import { postgresBackend, redisBackend } from '../../queue/backend.ts';
+import { countDrift } from '../../queue/drift.ts';
 import { lease } from '../../queue/heartbeat.ts';
 import { lateSeconds, scheduledJobs } from '../../queue/schedules.ts';
 import { section, said } from './section.ts';
@@ -44,6 +46,7 @@ export async function databaseSections(config: Partial<Config>): Promise<Section
       await section('mirror', () => mirrorDiagnoses(database)),
       await section('schedules', () => scheduleDiagnoses(database)),
       await section('work', () => troubleDiagnoses(database)),
+      await section('drift', () => driftDiagnoses(database, databaseUrl, config)),
     ];
   } finally {
     await database.close();
@@ -124,6 +127,34 @@ async function queueDiagnoses(databaseUrl: string): Promise<Diagnosis[]> {
     if (!(error instanceof Misconfigured)) throw error;
     const fix = 'run `evenfall migrate` without REDIS_URL';
     return [{ level: 'error', about, message: 'its schema is not in this database', fix }];
+  } finally {
+    await queues.close();
+  }
+}
+
+/** Rows that say they are in BullMQ, and BullMQ knows nothing of them. */
+async function driftDiagnoses(
+  { statements }: Database,
+  databaseUrl: string,
+  { QUEUE_BACKEND: backend, REDIS_URL: redisUrl }: Partial<Config>,
+): Promise<Diagnosis[]> {
+  const log = createLog('silent', 'doctor');
+  const queues =
+    backend === 'redis' && redisUrl !== undefined
+      ? redisBackend(redisUrl, log)
+      : postgresBackend(databaseUrl, log);
+  try {
+    const answers = await pRetry(() => queues.ping(), { retries: 4, minTimeout: 50 }).then(
+      () => true,
+      () => false,
+    );
+    // the section about the queues says so
+    if (!answers) return [];
+    const parted = await countDrift(statements, (name) => queues.openQueue(name));
+    const about = 'rows and BullMQ';
+    if (parted === 0) return [{ level: 'ok', about, message: 'agree' }];
+    const message = `have parted for two minutes over ${parted} jobs: no worker puts them together`;
+    return [{ level: 'error', about, message, fix: 'start `evenfall worker`: it does so at once' }];
   } finally {
     await queues.close();
   }
