@@ -24,6 +24,7 @@ const veto: Finding = {
   kind: 'stripe-veto',
   subject: 'team:7',
   occasion: 'mark 1',
+  teamId: '7',
   message: 'Stripe has the live subscription sub_1: see whose it is.',
 };
 
