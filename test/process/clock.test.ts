@@ -6,7 +6,7 @@ import { startInbox } from '../../src/stand-ins/inbox/index.ts';
 import { startStripeStandIn } from '../../src/stand-ins/stripe/index.ts';
 import { appRows } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { asBackfilled, build, evenfall, workerEnv } from '../support/processes.ts';
+import { asQuiet, build, evenfall, workerEnv } from '../support/processes.ts';
 
 const [database, stripe, inbox, built, dir] = await Promise.all([
   createTestDatabase(),
@@ -21,7 +21,7 @@ afterAll(() =>
 );
 
 test('a worker with EVENFALL_CLOCK_FILE marks a team that is old enough by that clock alone', async () => {
-  await asBackfilled(sql);
+  await asQuiet(sql);
   const rows = appRows(sql);
   const owner = await rows.user({ email: 'olivia@people.example', email_verified_at: new Date() });
   const teamId = await rows.team(owner, { created_at: new Date(Date.now() - 100 * 86_400_000) });

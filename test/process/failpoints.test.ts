@@ -7,7 +7,7 @@ import { startStripeStandIn } from '../../src/stand-ins/stripe/index.ts';
 import type { FaultScript } from '../../src/stand-ins/stripe/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { asBackfilled, build, evenfall, workerEnv } from '../support/processes.ts';
+import { asQuiet, build, evenfall, workerEnv } from '../support/processes.ts';
 import type { Built, Running } from '../support/processes.ts';
 import { openBackend, ownRedis } from '../support/worker.ts';
 
@@ -78,7 +78,7 @@ const redis = inject('redisUrl');
 const lanes: Lane[] = [];
 for (let number = 2; number <= 6; number++) {
   const { url, sql } = await createTestDatabase();
-  await asBackfilled(sql);
+  await asQuiet(sql);
   lanes.push({ url, sql, redisUrl: redis === undefined ? undefined : await ownRedis(redis, number) });
 }
 

@@ -8,7 +8,15 @@ import { startStripeStandIn } from '../../src/stand-ins/stripe/index.ts';
 import type { FaultScript } from '../../src/stand-ins/stripe/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { build, evenfall, ownPostgres, ownRedisServer, within, workerEnv } from '../support/processes.ts';
+import {
+  asQuiet,
+  build,
+  evenfall,
+  ownPostgres,
+  ownRedisServer,
+  within,
+  workerEnv,
+} from '../support/processes.ts';
 import type { Built, Running } from '../support/processes.ts';
 
 /** From the kill or the loss to the end of everything; what BullMQ lost waits for the reconciler's minute. */
@@ -28,7 +36,11 @@ afterAll(() => built?.remove());
 
 const redisServer = await which('redis-server', process.env['PATH']);
 const databases: TestDatabase[] = [];
-for (let count = 0; count < 5; count++) databases.push(await createTestDatabase());
+for (let count = 0; count < 5; count++) {
+  const database = await createTestDatabase();
+  await asQuiet(database.sql);
+  databases.push(database);
+}
 
 interface Where {
   readonly databaseUrl: string;

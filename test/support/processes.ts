@@ -133,9 +133,15 @@ export async function scratchFolder(): Promise<string> {
   return dir;
 }
 
-/** As if Stripe had been read before: a worker that boots then does nothing but what a test asks for. */
-export async function asBackfilled(sql: postgres.Sql): Promise<void> {
+/**
+ * As if Stripe had been read before, and with what schedules ask for made to wait: a worker does nothing but what a
+ * test asks for, at whatever time of day.
+ */
+export async function asQuiet(sql: postgres.Sql): Promise<void> {
   await sql`insert into evenfall.backfill (phase, finished_at) values ('finished', clock_timestamp())`;
+  await sql`
+    update evenfall.job_kind set paused_at = clock_timestamp(), paused_why = 'the test is about something else'
+    where kind in ('sweep', 'backfill-stripe')`;
 }
 
 export interface OwnPostgres {
@@ -153,7 +159,7 @@ export async function ownPostgres(extraKinds: readonly AnyJob[] = []): Promise<O
   await sql.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
   await migrate({ databaseUrl: server.url, kinds: [...allJobs, ...extraKinds], log: () => {} });
   await migratePostgresBackend(server.url);
-  await asBackfilled(sql);
+  await asQuiet(sql);
   return {
     url: server.url,
     server,
