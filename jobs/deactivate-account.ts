@@ -97,7 +97,7 @@ async function deactivate(
   id: string,
   ended: { customers: readonly string[]; cancelled: readonly string[] },
 ): Promise<Deactivated | undefined> {
-  const { occasion } = ctx;
+  const { jobId } = ctx;
   await tx.lockUser({ userId: id });
   const { email, isActive } = await accountToEnd(tx, id);
   const unasked = (await customersOf(tx, id)).find((customer) => !ended.customers.includes(customer));
@@ -107,11 +107,11 @@ async function deactivate(
     });
   }
   if (!isActive) {
-    const [before] = await tx.deactivatedByJob({ userId: id, occasion });
+    const [before] = await tx.deactivatedByJob({ userId: id, jobId });
     return before && { ...before, email };
   }
   await tx.deactivateUser({ userId: id });
-  const byEarlierRuns = (await tx.cancelledByJob({ occasion })).map((subscription) => subscription.id);
+  const byEarlierRuns = (await tx.cancelledByJob({ jobId })).map((subscription) => subscription.id);
   const cancelled = [...new Set([...byEarlierRuns, ...ended.cancelled])];
   await ctx.history(tx, { what: 'user.deactivated', subject: `user:${id}`, detail: { cancelled } });
   return { at: ctx.now, cancelled: cancelled.length, email };

@@ -17,17 +17,15 @@ import { address } from '../src/billing/recipient.ts';
 import {
   askStripe,
   clear,
+  firstLook,
   heldBack,
   lookUpTeam,
-  spare,
   speaksAgainst,
   throughFuse,
   tooOld,
-  vetoOf,
-  vetoed,
   withoutPicture,
 } from '../src/billing/team-ending.ts';
-import type { Asked, Verdict } from '../src/billing/team-ending.ts';
+import type { Asked, HeldBack } from '../src/billing/team-ending.ts';
 import type { Context } from '../src/core/context.ts';
 import { Terminal, refusalOf } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -63,21 +61,15 @@ export const deleteInactiveTeam = defineJob({
     const blind = await withoutPicture(ctx);
     if (blind) return blind;
 
-    const team = await lookUpTeam(ctx, id);
-    const against = speaksAgainst(team) ?? newOwner(team, mark);
-    if (!team || against !== undefined) {
-      return await spare(ctx, { teamId: id, markId: mark.id, why: against ?? '' });
-    }
-    const asked = await askStripe(ctx, team);
-    const veto = vetoOf(asked.trace);
-    if (veto !== undefined) {
-      return await vetoed(ctx, { teamId: id, markId: mark.id, why: veto }, asked, syncAll);
-    }
+    const unless = (team: TeamToEndRow) => newOwner(team, mark);
+    const look = await firstLook(ctx, { teamId: id, markId: mark.id, unless, sync: syncAll });
+    if (look.outcome) return look.outcome;
+    const { team, asked } = look;
 
-    const verdict = await ctx
+    const held = await ctx
       .transaction((tx) => deleteUnderLock(ctx, tx, team, mark, asked))
       .catch((error: unknown) => refused(error, `team:${id}`));
-    if (!verdict.go) return heldBack(verdict);
+    if (held !== undefined) return heldBack(held);
     return await goOn(ctx, id, mark, asked.own);
   },
 });
@@ -94,11 +86,11 @@ async function deleteUnderLock(
   team: TeamToEndRow,
   mark: LiveMarkRow,
   asked: Asked,
-): Promise<Verdict> {
+): Promise<HeldBack | undefined> {
   const { id: teamId, ownerId } = team;
   const [held] = await tx.lockMark({ id: mark.id, now: ctx.now });
   if (held?.state !== 'noticed' || !held.isDue) {
-    return { go: false, spared: 'its mark was taken back meanwhile' };
+    return 'its mark was taken back meanwhile';
   }
   await tx.lockTeam({ teamId });
   if (ownerId !== null) await tx.lockUser({ userId: ownerId });
@@ -106,12 +98,12 @@ async function deleteUnderLock(
   const why = speaksAgainst(current) ?? newOwner(current, mark);
   if (why !== undefined) {
     await clear(ctx, tx, { teamId, markId: mark.id, why });
-    return { go: false, spared: why };
+    return why;
   }
-  const verdict =
-    (await tooOld(tx, asked)) ??
+  const wait =
+    (await tooOld(tx, asked.at)) ??
     (await throughFuse(ctx, tx, { kind: deleteInactiveTeam.name, teamId, markId: mark.id }));
-  if (!verdict.go) return verdict;
+  if (wait) return wait;
 
   await tx.beginDeletion({ id: mark.id, now: ctx.now, customerIds: asked.own });
   await tx.deleteTeam({ teamId });
@@ -121,7 +113,7 @@ async function deleteUnderLock(
     teamId,
     detail: { mark: mark.id, ownerId },
   });
-  return verdict;
+  return undefined;
 }
 
 /** What follows the team's deletion, in the run that deleted it or in a later one. */
@@ -195,8 +187,8 @@ async function endOwnerUnderLock(
   const { ownerId } = mark;
   await tx.lockMark({ id: mark.id, now: ctx.now });
   if (ownerId !== null) await tx.lockUser({ userId: ownerId });
-  const old = await tooOld(tx, asked);
-  if (old) heldBack(old);
+  const old = await tooOld(tx, asked.at);
+  if (old) throw old;
   const outcome = await ownerOutcome(tx, { teamId: id, now: ctx.now }, ownerId, asked);
   if (outcome === 'deleted' && ownerId !== null) {
     await tx.deleteUser({ userId: ownerId });

@@ -13,7 +13,7 @@
  */
 import type { Queries, UnverifiedUsersRow } from '../sql/queries.gen.ts';
 import { heldByFuse } from '../src/billing/fuse.ts';
-import { withoutPicture } from '../src/billing/team-ending.ts';
+import { tooOld, withoutPicture } from '../src/billing/team-ending.ts';
 import type { Context } from '../src/core/context.ts';
 import { Retryable, Terminal, refusalOf } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -134,13 +134,8 @@ async function deleteUnderLock(
   await tx.lockUser({ userId: id });
   const [user] = await tx.unverifiedUser({ ...dueBy(ctx), userId: id, email });
   if (!user || user.kept !== null) return 'changed';
-  const [answer] = await tx.askedLately({ askedAt });
-  if (!answer?.isYoung) {
-    return new Retryable("Stripe's answer was more than 60 seconds old when the lock was held", {
-      facts: { class: 'answer_too_old' },
-      waiting: true,
-    });
-  }
+  const old = await tooOld(tx, askedAt);
+  if (old) return old;
   const createdAt = user.createdAt.toISOString();
   const blown = await throughFuse(ctx, tx, { userId: id, occasion: `created ${createdAt}`, waiting });
   if (blown) return blown;

@@ -14,19 +14,16 @@
 import type { OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
 import { recipientOf } from '../src/billing/recipient.ts';
 import {
-  askStripe,
   clear,
+  firstLook,
   heldBack,
   lookUpTeam,
-  spare,
   speaksAgainst,
   throughFuse,
   tooOld,
-  vetoOf,
-  vetoed,
   withoutPicture,
 } from '../src/billing/team-ending.ts';
-import type { Asked, Verdict } from '../src/billing/team-ending.ts';
+import type { Asked, HeldBack } from '../src/billing/team-ending.ts';
 import type { Context } from '../src/core/context.ts';
 import { Retryable } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -58,26 +55,18 @@ export const markTeamForDeletion = defineJob({
     const blind = await withoutPicture(ctx);
     if (blind) return blind;
 
-    const team = await lookUpTeam(ctx, id);
     const [live] = await ctx.sql.liveMark({ teamId: id });
     if (live && live.state !== 'marking') return skipped('it is marked already');
-    const against = speaksAgainst(team);
-    if (!team || against !== undefined) {
-      return await spare(ctx, { teamId: id, markId: live?.id, why: against ?? '' });
-    }
-
-    const asked = await askStripe(ctx, team);
-    const veto = vetoOf(asked.trace);
-    if (veto !== undefined) {
-      return await vetoed(ctx, { teamId: id, markId: live?.id, why: veto }, asked, syncAll);
-    }
+    const look = await firstLook(ctx, { teamId: id, markId: live?.id, sync: syncAll });
+    if (look.outcome) return look.outcome;
+    const { team, asked } = look;
     const to = await recipient(ctx, team, asked);
     if (to === undefined) return await unreachable(ctx, team, live?.id);
 
     // open for all to see before the last look: a subscription that is mirrored from here on finds it, and clears it
     const mark = live ?? (await open(ctx, team));
-    const verdict = await ctx.transaction((tx) => lookAgain(ctx, tx, team, mark, asked));
-    if (!verdict.go) return heldBack(verdict);
+    const held = await ctx.transaction((tx) => lookAgain(ctx, tx, team, mark, asked));
+    if (held !== undefined) return heldBack(held);
     return await announce(ctx, team, mark, to);
   },
 });
@@ -131,21 +120,21 @@ async function lookAgain(
   team: TeamToEndRow,
   mark: OpenMarkRow,
   asked: Asked,
-): Promise<Verdict> {
+): Promise<HeldBack | undefined> {
   const { id: teamId } = team;
   await tx.holdTeam({ teamId });
   const [held] = await tx.lockMark({ id: mark.id, now: ctx.now });
-  if (held?.state !== 'marking') return { go: false, spared: 'its mark was taken back meanwhile' };
+  if (held?.state !== 'marking') return 'its mark was taken back meanwhile';
   await tx.lockTeam({ teamId });
   const current = await lookUpTeam(ctx, teamId, tx);
   const why =
     speaksAgainst(current) ?? (current?.ownerId === team.ownerId ? undefined : 'it has a new owner');
   if (why !== undefined) {
     await clear(ctx, tx, { teamId, markId: mark.id, why });
-    return { go: false, spared: why };
+    return why;
   }
   return (
-    (await tooOld(tx, asked)) ??
+    (await tooOld(tx, asked.at)) ??
     (await throughFuse(ctx, tx, { kind: markTeamForDeletion.name, teamId, markId: mark.id }))
   );
 }

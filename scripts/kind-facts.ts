@@ -117,15 +117,14 @@ function waitsIn(text: string): string[] {
 
 function skipsIn(text: string): string[] {
   const said = ['skipped', 'stale', 'suppressed'].flatMap((name) => argumentsOf(text, name));
-  const spared = [...text.matchAll(/\bspared: ('[^']*')/g)].map(([, literal]) => literal ?? '');
-  const why = /(?:skipped\(|spared: )why\b/.test(text) ? [...text.matchAll(/const why =([^;]*);/g)] : [];
+  const why = /(?:skipped\(|return )why\b/.test(text) ? [...text.matchAll(/const why =([^;]*);/g)] : [];
   // functions that say why not, and the constants that they say it with
-  const tells = /^[^\n]*(?:\n {2}[^\n]*)*?\): (?:Promise<)?string \| undefined>? \{$/m.test(text);
+  const tells = /^[^\n]*(?:\n {2}[^\n]*)*?\): (?:Promise<)?(?:string|HeldBack) \| undefined>? \{$/m.test(
+    text,
+  );
   const returned = tells ? [...text.matchAll(/\breturn ([^;]*);/g)].map(([, value]) => value ?? '') : [];
   const constant = /^(?:export )?const \w+ = ('[^']*');/.exec(text)?.[1];
-  return [...said, ...spared, ...why.map(([, value]) => value ?? ''), ...returned, constant ?? ''].flatMap(
-    sentences,
-  );
+  return [...said, ...why.map(([, value]) => value ?? ''), ...returned, constant ?? ''].flatMap(sentences);
 }
 
 /** What stands in the brackets of each call. */

@@ -52,6 +52,7 @@ export interface MarkAlertedRow {
 }
 
 export interface PictureOfStripeRow {
+  finishedAt: Date | null;
   isFresh: boolean;
   isOurs: boolean;
 }
@@ -299,15 +300,14 @@ export interface Queries {
    */
   customersOfAccount(parameters: { userId: string }): Promise<CustomersOfAccountRow[]>;
   /**
-   * The subscriptions that this job has cancelled in any of its runs, by its occasion. Rides effect_job.
+   * The subscriptions that this job has cancelled in any of its runs. Rides effect_job.
    */
-  cancelledByJob(parameters: { occasion: string }): Promise<CancelledByJobRow[]>;
+  cancelledByJob(parameters: { jobId: number | null }): Promise<CancelledByJobRow[]>;
   deactivateUser(parameters: { userId: string }): Promise<DeactivateUserRow[]>;
   /**
-   * When this job deactivated the user, by its occasion, and how many subscriptions it had cancelled by then. Rides
-   * history_subject.
+   * When this job deactivated the user, and how many subscriptions it had cancelled by then. Rides history_subject.
    */
-  deactivatedByJob(parameters: { userId: string; occasion: string }): Promise<DeactivatedByJobRow[]>;
+  deactivatedByJob(parameters: { userId: string; jobId: number | null }): Promise<DeactivatedByJobRow[]>;
   deadLetterToTell(parameters: { id: number }): Promise<DeadLetterToTellRow[]>;
   markAlerted(parameters: { id: number }): Promise<MarkAlertedRow[]>;
   /**
@@ -481,16 +481,16 @@ export const queries = {
     parameters: ['userId'],
   },
   cancelledByJob: {
-    text: "select e.evidence->>'subscriptionId' as \"id\" from evenfall.effect e\nwhere e.job_id = case when $1::text ~ '^[0-9]+[.]' then split_part($1::text, '.', 1)::bigint end\n  and e.kind = 'stripe.subscription.cancel' and e.state = 'settled'\norder by e.id",
-    parameters: ['occasion'],
+    text: "select e.evidence->>'subscriptionId' as \"id\" from evenfall.effect e\nwhere e.job_id = $1\n  and e.kind = 'stripe.subscription.cancel' and e.state = 'settled'\norder by e.id",
+    parameters: ['jobId'],
   },
   deactivateUser: {
     text: "select evenfall.app_deactivate_user($1)::text as \"deactivated\"",
     parameters: ['userId'],
   },
   deactivatedByJob: {
-    text: "select h.at, jsonb_array_length(h.detail->'cancelled') as \"cancelled\" from evenfall.history h\nwhere h.subject = 'user:' || $1::text and h.what = 'user.deactivated'\n  and h.job_id = case when $2::text ~ '^[0-9]+[.]' then split_part($2::text, '.', 1)::bigint end\norder by h.at desc, h.id desc limit 1",
-    parameters: ['userId', 'occasion'],
+    text: "select h.at, jsonb_array_length(h.detail->'cancelled') as \"cancelled\" from evenfall.history h\nwhere h.subject = 'user:' || $1::text and h.what = 'user.deactivated'\n  and h.job_id = $2\norder by h.at desc, h.id desc limit 1",
+    parameters: ['userId', 'jobId'],
   },
   deadLetterToTell: {
     text: "select id, job_id, kind, team_id, attempts, error, created_at, resolved_at from evenfall.dead_letter where id = $1",
@@ -501,7 +501,7 @@ export const queries = {
     parameters: ['id'],
   },
   pictureOfStripe: {
-    text: "select exists (\n    select from evenfall.backfill where finished_at > clock_timestamp() - interval '24 hours') as \"is_fresh\",\n  exists (select from evenfall.customer)\n    or not exists (select from evenfall.app_team where stripe_customer_id is not null)\n      and not exists (select from evenfall.app_user where stripe_customer_id is not null) as \"is_ours\"",
+    text: "select max(finished_at) as \"finished_at\",\n  coalesce(max(finished_at) > clock_timestamp() - interval '24 hours', false) as \"is_fresh\",\n  exists (select from evenfall.customer)\n    or not exists (select from evenfall.app_team where stripe_customer_id is not null)\n      and not exists (select from evenfall.app_user where stripe_customer_id is not null) as \"is_ours\"\nfrom evenfall.backfill",
     parameters: [],
   },
   teamToEnd: {
@@ -697,11 +697,6 @@ export interface AppliedMigrationsRow {
 
 export interface PausedKindsRow {
   kind: string;
-}
-
-export interface PictureAgeRow {
-  finishedAt: Date | null;
-  isFresh: boolean;
 }
 
 export interface OpenTroublesRow {
@@ -1165,10 +1160,6 @@ export interface Machine {
   appliedMigrations(): Promise<AppliedMigrationsRow[]>;
   pausedKinds(): Promise<PausedKindsRow[]>;
   /**
-   * When the last complete backfill finished, and whether deletions trust it (pictureOfStripe says the same of one).
-   */
-  pictureAge(): Promise<PictureAgeRow[]>;
-  /**
    * What waits for a person, and whether anybody works.
    */
   openTroubles(parameters: { lease: string }): Promise<OpenTroublesRow[]>;
@@ -1458,10 +1449,6 @@ export const machine = {
   },
   pausedKinds: {
     text: "select kind from evenfall.job_kind where paused_at is not null order by kind",
-    parameters: [],
-  },
-  pictureAge: {
-    text: "select max(finished_at) as \"finished_at\",\n  coalesce(max(finished_at) > clock_timestamp() - interval '24 hours', false) as \"is_fresh\"\nfrom evenfall.backfill",
     parameters: [],
   },
   openTroubles: {

@@ -23,9 +23,9 @@ where t.owner_id = @user_id::text::evenfall.app_user_id
 order by 1;
 
 -- name: cancelledByJob
--- The subscriptions that this job has cancelled in any of its runs, by its occasion. Rides effect_job.
+-- The subscriptions that this job has cancelled in any of its runs. Rides effect_job.
 select e.evidence->>'subscriptionId' as "id!" from evenfall.effect e
-where e.job_id = case when @occasion::text ~ '^[0-9]+[.]' then split_part(@occasion::text, '.', 1)::bigint end
+where e.job_id = @job_id?
   and e.kind = 'stripe.subscription.cancel' and e.state = 'settled'
 order by e.id;
 
@@ -33,9 +33,8 @@ order by e.id;
 select evenfall.app_deactivate_user(@user_id)::text as "deactivated?";
 
 -- name: deactivatedByJob
--- When this job deactivated the user, by its occasion, and how many subscriptions it had cancelled by then. Rides
--- history_subject.
+-- When this job deactivated the user, and how many subscriptions it had cancelled by then. Rides history_subject.
 select h.at, jsonb_array_length(h.detail->'cancelled') as "cancelled!" from evenfall.history h
 where h.subject = 'user:' || @user_id::text and h.what = 'user.deactivated'
-  and h.job_id = case when @occasion::text ~ '^[0-9]+[.]' then split_part(@occasion::text, '.', 1)::bigint end
+  and h.job_id = @job_id?
 order by h.at desc, h.id desc limit 1;

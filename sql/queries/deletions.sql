@@ -4,11 +4,12 @@
 -- Whether a complete backfill has finished within the last 24 hours, by the database's clock: without it every team
 -- looks as if it had never subscribed. A mirror without any customer is none either when the app names some: the key
 -- is then of another account.
-select exists (
-    select from evenfall.backfill where finished_at > clock_timestamp() - interval '24 hours') as "is_fresh!",
+select max(finished_at) as "finished_at?",
+  coalesce(max(finished_at) > clock_timestamp() - interval '24 hours', false) as "is_fresh!",
   exists (select from evenfall.customer)
     or not exists (select from evenfall.app_team where stripe_customer_id is not null)
-      and not exists (select from evenfall.app_user where stripe_customer_id is not null) as "is_ours!";
+      and not exists (select from evenfall.app_user where stripe_customer_id is not null) as "is_ours!"
+from evenfall.backfill;
 
 -- name: teamToEnd
 -- A team with its owner, and what speaks against its end at @now. Rides the app's own primary keys.

@@ -81,41 +81,53 @@ export async function askStripe(
 }
 
 /** Why Stripe speaks against ending the team. */
-export function vetoOf({ live, over, paidBy }: Trace): string | undefined {
+function vetoOf({ live, over, paidBy }: Trace): string | undefined {
   if (live.length > 0) return `Stripe knows ${live.map(({ id, status }) => `${id} (${status})`).join(', ')}`;
   if (over.length > 0) return `it has subscribed: Stripe knows ${over.map(({ id }) => id).join(', ')}`;
   if (paidBy.length > 0) return `it has paid: ${paidBy.join(', ')} has a paid invoice`;
   return undefined;
 }
 
-/** How a job ends that has found a reason to leave the team alone: its mark goes, where it bears one. */
-export async function spare(
-  ctx: Context,
-  team: { teamId: string; markId: number | undefined; why: string },
-): Promise<Outcome> {
-  await ctx.transaction((tx) => clear(ctx, tx, team));
-  return skipped(team.why);
+/** A team that nothing speaks for so far, or how the job ends that has found something. */
+export type FirstLook =
+  | { readonly outcome: Outcome }
+  | { readonly team: TeamToEndRow; readonly asked: Asked; readonly outcome?: undefined };
+
+interface Looked {
+  readonly teamId: string;
+  /** Taken back when something speaks for the team. */
+  readonly markId: number | undefined;
+  /** What speaks for it besides. */
+  readonly unless?: (team: TeamToEndRow) => string | undefined;
+  /** Reads customers again, of which Stripe has said more than the mirror knows. */
+  readonly sync: (ctx: Context, customerIds: readonly string[]) => Promise<void>;
 }
 
-/**
- * How a job ends when Stripe contradicts our data: the mark goes, of a live subscription people are told, and the
- * customers are read again.
- */
-export async function vetoed(
-  ctx: Context,
-  team: { teamId: string; markId: number | undefined; why: string },
-  { trace }: Asked,
-  sync: (ctx: Context, customerIds: readonly string[]) => Promise<void>,
-): Promise<Outcome> {
+/** What our own data say, then what Stripe says; no lock is held meanwhile. */
+export async function firstLook(ctx: Context, looked: Looked): Promise<FirstLook> {
+  const { teamId, markId, unless, sync } = looked;
+  const team = await lookUpTeam(ctx, teamId);
+  const against = speaksAgainst(team) ?? (team && unless?.(team));
+  if (!team || against !== undefined) {
+    const why = against ?? '';
+    await ctx.transaction((tx) => clear(ctx, tx, { teamId, markId, why }));
+    return { outcome: skipped(why) };
+  }
+  const asked = await askStripe(ctx, team);
+  const why = vetoOf(asked.trace);
+  if (why === undefined) return { team, asked };
+
+  const { trace } = asked;
   await ctx.transaction(async (tx) => {
-    await clear(ctx, tx, team);
+    await clear(ctx, tx, { teamId, markId, why });
     if (trace.paidBy.length > 0) await tx.rememberPaid({ customerIds: trace.paidBy });
-    if (trace.live.length > 0) await tellOfLive(ctx, tx, team, trace);
+    if (trace.live.length > 0) await tellOfLive(ctx, tx, { teamId, why }, trace);
   });
   await sync(ctx, trace.customers);
-  return skipped(team.why);
+  return { outcome: skipped(why) };
 }
 
+/** Stripe contradicts our data: people are told. */
 async function tellOfLive(
   ctx: Context,
   tx: Queries,
@@ -152,38 +164,32 @@ export async function clear(
   });
 }
 
-/** What became of the last look, under lock. */
-export type Verdict = { readonly go: true } | HeldBack;
+/** Why the last look, under lock, lets nothing be done: for good, or for now. */
+export type HeldBack = string | Retryable;
 
-type HeldBack =
-  | { readonly go: false; readonly spared: string }
-  | { readonly go: false; readonly wait: Retryable };
-
-/** The last look says why not, as the job's outcome or as its waiting. */
-export function heldBack(verdict: HeldBack): Outcome {
-  if ('wait' in verdict) throw verdict.wait;
-  return skipped(verdict.spared);
+/** That, as the job's outcome or as its waiting: when the transaction of the look has committed. */
+export function heldBack(why: HeldBack): Outcome {
+  if (why instanceof Retryable) throw why;
+  return skipped(why);
 }
 
 /** Whether Stripe's answer has grown too old to act on while locks were waited for; then it is asked anew. */
-export async function tooOld(tx: Queries, asked: { at: string }): Promise<HeldBack | undefined> {
-  const [young] = await tx.askedLately({ askedAt: asked.at });
-  if (young?.isYoung) return undefined;
-  const wait = new Retryable("Stripe's answer was more than 60 seconds old when the locks were held", {
+export async function tooOld(tx: Queries, askedAt: string): Promise<Retryable | undefined> {
+  const [answer] = await tx.askedLately({ askedAt });
+  if (answer?.isYoung) return undefined;
+  return new Retryable("Stripe's answer was more than 60 seconds old when the locks were held", {
     facts: { class: 'answer_too_old' },
     waiting: true,
   });
-  return { go: false, wait };
 }
 
-/** Counts this act, or holds it back where the fuse has blown. Last of all conditions. */
+/** Counts this act, or says why it waits where the fuse has blown. Last of all conditions. */
 export async function throughFuse(
   ctx: Context,
   tx: Queries,
   { kind, teamId, markId }: { kind: string; teamId: string; markId: number },
-): Promise<Verdict> {
+): Promise<Retryable | undefined> {
   const { fuseMax, fuseShare } = ctx.policy;
   const [fuse] = await tx.tryTeamFuse({ kind, teamId, occasion: `mark ${markId}`, fuseMax, fuseShare });
-  const wait = await heldByFuse(ctx, tx, kind, fuse?.verdict);
-  return wait ? { go: false, wait } : { go: true };
+  return await heldByFuse(ctx, tx, kind, fuse?.verdict);
 }

@@ -16,6 +16,8 @@ export interface Context {
   readonly log: Log;
   /** 1 for the first attempt; crashes and deploys do not count. */
   readonly attempt: number;
+  /** Whose rows of history and effects are this very job's; null inline, where nothing comes back to them. */
+  readonly jobId: number | null;
   /** Which job this is, as an occasion for effect keys: the id and how often it was asked for. */
   readonly occasion: string;
   readonly sql: Queries;

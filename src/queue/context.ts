@@ -58,6 +58,7 @@ export function buildContext(parts: ContextParts): Context {
     signal,
     log: parts.log,
     attempt: parts.attempt,
+    jobId: run.jobId,
     occasion: parts.occasion,
     sql: database.statements,
     stripe: parts.stripe,

@@ -8,9 +8,8 @@ import { createTestDatabase } from '../support/database.ts';
 import { startEndings } from '../support/endings.ts';
 import { noMail, recordingAlerts, silentLog, testHash, testKeepLink } from '../support/machine.ts';
 import { everythingKept } from '../support/mailing.ts';
-import { openPool } from '../support/sql.ts';
 
-const { database, sql, url } = await createTestDatabase();
+const { database, sql } = await createTestDatabase();
 const world = await startEndings(database, sql);
 const { standIn, inbox, rows } = world;
 const kind = deactivateAccount.name;
@@ -318,29 +317,19 @@ test('[P4] a customer whose writing is not committed yet when the lock is asked 
   const late = customer();
   const sub = subscribe(late);
   const askedAs = await ask(id);
-  const pool = openPool(url, { max: 1, name: 'app' });
-  const app = await pool.reserve();
-  try {
-    await app`begin`;
-    await app`update public.users set stripe_customer_id = ${late} where id = ${id}`;
-    const running = world.runOnce();
-    await expect
-      .poll(async () => (await blocked()).length, { timeout: 10_000, interval: 10 })
-      .toBeGreaterThan(0);
-    await app`commit`;
-    await running;
-  } finally {
-    app.release();
-    await pool.end({ timeout: 5 });
-  }
+  const waited = await world.beside(
+    (app) => app`update public.users set stripe_customer_id = ${late} where id = ${id}`,
+    async (open) => {
+      await open();
+      await world.runOnce();
+    },
+  );
+  expect(waited).toBe(true);
   expect(await account(id)).toEqual(untouched);
   expect(await job(askedAs)).toMatchObject({ lastError: { class: 'new_customer', subject: late } });
   await world.runAll();
   expect([await account(id), cancels(sub)]).toEqual([ended, 1]);
 });
-
-const blocked = () => sql`
-  select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
 
 describe('asked again', () => {
   test('[P2] by a second job: nothing is done twice, no second mail', async () => {

@@ -3,6 +3,7 @@ import { markTeamForDeletion } from '../../jobs/mark-team-for-deletion.ts';
 import type { Failpoint } from '../../src/core/failpoints.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { afterSixMonths, days, sixMonthsOld, startEndings } from '../support/endings.ts';
+import { untilBlocked } from '../support/locks.ts';
 import { everythingKept } from '../support/mailing.ts';
 
 const { database, sql } = await createTestDatabase();
@@ -582,7 +583,7 @@ describe('[P3] a subscription that is being mirrored while the notice is decided
       // the first transaction opens the mark, the second is the last look
       if (point === 'transaction.written' && ++transactions === 2) {
         mirrored = world.mirrorSubscription(customer);
-        await world.untilSomethingWaits();
+        await untilBlocked(sql);
       }
       if (point === 'transaction.committed') await mirrored;
     };

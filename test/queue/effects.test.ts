@@ -12,6 +12,7 @@ import { effectLedger } from '../../src/queue/effect-ledger.ts';
 import { shutdownReason } from '../../src/queue/runner.ts';
 import type { RunnerOptions } from '../../src/queue/runner.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { untilBlocked } from '../support/locks.ts';
 import { testKind } from '../support/kinds.ts';
 import { claimOne, createRunner, forgetHeartbeat } from '../support/machine.ts';
 import { ownPostgres } from '../support/processes.ts';
@@ -202,7 +203,7 @@ describe('a claim', () => {
       // the app asks for the second job again and is slow to commit
       await app`select from evenfall.job where id = ${second} for update`;
       waiting = claim(second);
-      await untilBlocked();
+      await untilBlocked(sql);
       await sql`update evenfall.job set state = 'running', run_no = 1, worker_id = 'w', due = false where id = ${first}`;
       expect(await claim(first)).toMatchObject([{ verdict: 'claimed' }]);
     });
@@ -595,12 +596,3 @@ describe('a Postgres that is away for a moment', () => {
     expect(await effect()).toMatchObject({ state: 'claimed' });
   });
 });
-
-/** Resolves when a session of this database waits for a lock: an event, not a pause. */
-async function untilBlocked(): Promise<void> {
-  const blocked = () => sql`
-    select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  await expect
-    .poll(async () => (await blocked()).length, { timeout: 10_000, interval: 10 })
-    .toBeGreaterThan(0);
-}

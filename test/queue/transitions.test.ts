@@ -5,6 +5,7 @@ import { done, skipped, snoozed } from '../../src/core/outcome.ts';
 import { lease } from '../../src/queue/heartbeat.ts';
 import { shutdownReason } from '../../src/queue/runner.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { untilBlocked } from '../support/locks.ts';
 import { testKind } from '../support/kinds.ts';
 import { claimOne, createRunner, forgetHeartbeat } from '../support/machine.ts';
 
@@ -183,7 +184,7 @@ describe('start', () => {
       const [row] = await tx.claim({ queue: 'lifecycle', slots: 1, after: '', kinds: [kind.name] });
       // BullMQ may deliver before the commit
       running = runner.run({ ...row!, kind: kind.name }, new AbortController().signal);
-      await blockedBackends(1);
+      await untilBlocked(sql);
     });
     expect(await running).toMatchObject({ as: 'finished' });
     expect(await job(id)).toMatchObject({ state: 'done' });
@@ -594,13 +595,3 @@ describe('replay', () => {
     expect(await statements.replay({ id, resolution: 'c' })).toEqual([]);
   });
 });
-
-/** Resolves when so many sessions of this database wait for a lock: an event, not a pause. */
-async function blockedBackends(wanted: number): Promise<void> {
-  for (;;) {
-    const [row] = await sql`
-      select count(*)::int as blocked from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock'`;
-    if (row!['blocked'] >= wanted) return;
-  }
-}

@@ -4,6 +4,7 @@ import { readFuses } from '../../src/core/fuse.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { appRows } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { untilBlocked } from '../support/locks.ts';
 import { openPool } from '../support/sql.ts';
 
 const { database, sql, url } = await createTestDatabase();
@@ -154,16 +155,7 @@ describe('[P3] what waits to act counts', () => {
     });
     await held.promise;
     const second = attempt({ subject: 'team:2', waiting: null });
-    await expect
-      .poll(
-        async () =>
-          (
-            await sql`
-        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-          ).length,
-        { interval: 5 },
-      )
-      .toBeGreaterThan(0);
+    await untilBlocked(sql);
     commit.resolve();
     expect([await first, await second]).toEqual(['holds', 'holds']);
   });

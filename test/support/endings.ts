@@ -1,8 +1,8 @@
 import type postgres from 'postgres';
-import { expect } from 'vitest';
 import type { Database } from '../../src/db/connect.ts';
 import type { RunnerOptions } from '../../src/queue/runner.ts';
 import { appRows } from './app.ts';
+import { untilBlocked } from './locks.ts';
 import { startMailing } from './mailing.ts';
 
 const day = 86_400_000;
@@ -31,14 +31,6 @@ export async function startEndings(database: Database, sql: postgres.Sql) {
   /** The database as jobs see it, with other answers to some of its statements. */
   function answering(statements: Partial<Database['statements']>): Database {
     return { ...database, statements: { ...database.statements, ...statements } };
-  }
-
-  /** Resolves when a statement waits for a lock, or when this is over. */
-  async function untilSomethingWaits(over = () => false): Promise<void> {
-    const waits = () => sql`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-    const settled = async () => over() || (await waits()).length > 0;
-    await expect.poll(settled, { timeout: 10_000, interval: 10 }).toBe(true);
   }
 
   return {
@@ -80,16 +72,14 @@ export async function startEndings(database: Database, sql: postgres.Sql) {
       return { database: answering({ readBegins }) };
     },
 
-    untilSomethingWaits,
-
     /**
      * A transaction of the app or of the mirror, open beside a run: `open` begins it and writes; it commits when a
-     * statement waits for it, or else when the run is over.
+     * statement waits for it, or else when the run is over. Resolves to whether one waited.
      */
     async beside(
       write: (other: postgres.Sql) => Promise<unknown>,
       run: (open: () => Promise<void>) => Promise<void>,
-    ): Promise<void> {
+    ): Promise<boolean> {
       const other = await sql.reserve();
       try {
         let over = false;
@@ -97,9 +87,10 @@ export async function startEndings(database: Database, sql: postgres.Sql) {
           await other`begin`;
           await write(other);
         }).finally(() => (over = true));
-        await untilSomethingWaits(() => over);
+        const waited = await untilBlocked(sql, () => over);
         await other`commit`;
         await running;
+        return waited;
       } finally {
         other.release();
       }

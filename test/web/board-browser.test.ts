@@ -1,27 +1,14 @@
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { queueNames } from '../../src/core/job.ts';
 import { postgresBackend } from '../../src/queue/backend.ts';
+import { openBrowser } from '../support/browser.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { keepLog, openWeb, operator, viewer } from './web.ts';
 
-const executablePath = '/usr/bin/chromium';
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 test('a viewer logs in with a browser and sees every queue; the page breaks no rule of its policy', async (context) => {
-  context.skip(!existsSync(executablePath), `no browser for the tests: ${executablePath} is not there`);
+  const browser = await openBrowser(context);
   const { url } = await createTestDatabase();
   const web = await openWeb(url, { config: { DASHBOARD_USERS: [viewer] } });
-  const browser = await chromium.launch({ executablePath, args });
   try {
     const page = await browser.newPage({
       httpCredentials: { username: viewer.name, password: viewer.password },
@@ -49,7 +36,7 @@ test('a viewer logs in with a browser and sees every queue; the page breaks no r
 });
 
 test('an operator who presses what is not done here reads on the page why, and nothing is gone', async (context) => {
-  context.skip(!existsSync(executablePath), `no browser for the tests: ${executablePath} is not there`);
+  const browser = await openBrowser(context);
   const { url } = await createTestDatabase();
   const backend = postgresBackend(url, keepLog());
   const web = await openWeb(url, { backend, config: { DASHBOARD_USERS: [operator] } });
@@ -58,7 +45,6 @@ test('an operator who presses what is not done here reads on the page why, and n
   const worker = backend.openWorker('stripe', 1, () => Promise.reject(new Error('refused')));
   await new Promise((resolve) => worker.once('failed', resolve));
   await worker.close();
-  const browser = await chromium.launch({ executablePath, args });
   try {
     const page = await browser.newPage({
       httpCredentials: { username: operator.name, password: operator.password },

@@ -1,25 +1,14 @@
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { keepToken } from '../../src/core/keep-token.ts';
 import { appRows } from '../support/app.ts';
+import { openBrowser } from '../support/browser.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openWeb } from './web.ts';
 
-const executablePath = '/usr/bin/chromium';
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const SECRET_KEY = 'the key that signs the links of these tests';
 
 test('[P3] 4.6: with a phone, without scripts, the keep link is opened, its button pressed, and the team is kept', async (context) => {
-  context.skip(!existsSync(executablePath), `no browser for the tests: ${executablePath} is not there`);
+  const browser = await openBrowser(context);
   const { url, sql } = await createTestDatabase();
   const rows = appRows(sql);
   // a name that would push a narrow page out of its window
@@ -31,7 +20,6 @@ test('[P3] 4.6: with a phone, without scripts, the keep link is opened, its butt
     values (${teamId}, 'noticed', '2026-10-01', '2099-03-14T08:26Z', '2026-10-01', '2099-03-14T08:26Z')
     returning id`;
   const web = await openWeb(url, { config: { SECRET_KEY } });
-  const browser = await chromium.launch({ executablePath, args });
   try {
     const page = await browser.newPage({
       viewport: { width: 360, height: 740 },

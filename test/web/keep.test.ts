@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type postgres from 'postgres';
 import { keepToken } from '../../src/core/keep-token.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { untilBlocked } from '../support/locks.ts';
 import { appRows } from '../support/app.ts';
 import { openWeb } from './web.ts';
 
@@ -265,16 +266,10 @@ async function pressAgainst(id: number, work: (tx: postgres.TransactionSql) => P
   await sql.begin(async (tx) => {
     await tx`select from evenfall.team_deletion where id = ${id} for update`;
     answer = press(link(id));
-    while (!(await someoneWaits())) await new Promise(setImmediate);
+    await untilBlocked(sql);
     await work(tx);
   });
   return await answer!;
-}
-
-async function someoneWaits(): Promise<boolean> {
-  const waiting = await sql`
-    select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  return waiting.length > 0;
 }
 
 describe('the keep link', () => {
