@@ -9,12 +9,6 @@ select name from evenfall.migration order by id;
 -- name: pausedKinds
 select kind from evenfall.job_kind where paused_at is not null order by kind;
 
--- name: pictureAge
--- When the last complete backfill finished, and whether deletions trust it (pictureOfStripe says the same of one).
-select max(finished_at) as "finished_at?",
-  coalesce(max(finished_at) > clock_timestamp() - interval '24 hours', false) as "is_fresh!"
-from evenfall.backfill;
-
 -- name: openTroubles
 -- What waits for a person, and whether anybody works.
 select

@@ -5,51 +5,14 @@ import type { AlertPort } from '../core/alert.ts';
 import { keyedHash } from '../core/hash.ts';
 import { keepToken } from '../core/keep-token.ts';
 import type { MailPort } from '../core/mail.ts';
-import type { Policy } from '../core/policy.ts';
-import { connectDatabase } from '../db/connect.ts';
-import type { Database } from '../db/connect.ts';
-import { createLog } from '../log.ts';
 import { createMailer } from '../mail/mailer.ts';
 import { senderName } from '../mail/sender.ts';
 import { createMailTransport } from '../mail/transport.ts';
 import type { MailTransport } from '../mail/transport.ts';
-import { postgresBackend, redisBackend } from '../queue/backend.ts';
-import type { QueueBackend } from '../queue/backend.ts';
 import { createStripeGateway } from '../stripe/gateway.ts';
 import type { StripeGateway } from '../stripe/gateway.ts';
 
-/** What a process works with, built from its configuration. Only entry points build adapters. */
-export interface Parts {
-  readonly log: Logger;
-  readonly database: Database;
-}
-
-export function buildParts(config: Config, name: string, connections: number): Parts {
-  const log = createLog(config.LOG_LEVEL, name);
-  return {
-    log,
-    database: connectDatabase(config.DATABASE_URL, { max: connections, name: `evenfall ${name}` }),
-  };
-}
-
-export function buildBackend(config: Config, log: Logger): QueueBackend {
-  return config.QUEUE_BACKEND === 'redis' && config.REDIS_URL !== undefined
-    ? redisBackend(config.REDIS_URL, log, config.production)
-    : postgresBackend(config.DATABASE_URL, log);
-}
-
-export function buildPolicy(config: Config): Policy {
-  return {
-    trialReminders: config.POLICY_TRIAL_REMINDERS,
-    cardWindow: config.POLICY_CARD_WINDOW,
-    unverifiedUserAge: config.POLICY_UNVERIFIED_USER_AGE,
-    inactiveTeamAge: config.POLICY_INACTIVE_TEAM_AGE,
-    deletionNotice: config.POLICY_DELETION_NOTICE,
-    fuseMax: config.POLICY_FUSE_MAX,
-    fuseShare: config.POLICY_FUSE_SHARE,
-    fuseUsers: config.POLICY_FUSE_USERS,
-  };
-}
+/* The adapters, built from the configuration: only entry points do. */
 
 /** The link in a deletion notice; without PUBLIC_URL there is none. */
 export function buildKeepLink(config: Config): (markId: number) => string | null {

@@ -81,7 +81,7 @@ program
   .option('--json')
   .action(
     run(async (kind, payload, options) =>
-      (await import('./commands/jobs.ts')).runCommand(kind, payload, options),
+      (await import('./commands/run.ts')).runCommand(kind, payload, options),
     ),
   );
 program

@@ -294,6 +294,14 @@ describe('what has happened so far', () => {
     ]);
   });
 
+  test('[P3] a picture of Stripe without any customer, though the app names one: deletions wait, exit 0', async () => {
+    await app.team(await app.user(), { stripe_customer_id: 'cus_ofAnother' });
+    expect(await complaints()).toMatchObject({
+      code: 0,
+      lines: ['mirror warning backfill: the app names Stripe customers, and none was found: deletions wait'],
+    });
+  });
+
   test('schedules that are late or that nobody has declared', async () => {
     await sql`update evenfall.schedule set since = clock_timestamp() - interval '2 days' where name = 'backfill-stripe'`;
     await sql`delete from evenfall.schedule where name = 'trial-ending-email'`;

@@ -1,9 +1,10 @@
 import { userInfo } from 'node:os';
 import { replay } from '../../queue/replay.ts';
-import { buildBackend } from '../assemble.ts';
+import { operator, readCount } from '../arguments.ts';
+import { buildBackend } from '../queue-backend.ts';
 import { WrongCall, exitCodes } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
-import { readCount, withParts } from './jobs.ts';
+import { withParts } from '../parts.ts';
 
 interface Printed {
   json?: boolean;
@@ -34,7 +35,7 @@ export async function deadReplayCommand(id: string, options: Printed) {
     if (!letter) throw new WrongCall(`there is no dead letter ${id}`);
     const backend = buildBackend(config, log);
     try {
-      const who = `${userInfo().username}, by the command line`;
+      const who = operator();
       const result = await replay(
         { database, openQueue: (name) => backend.openQueue(name) },
         letter.jobId,

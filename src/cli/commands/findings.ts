@@ -1,7 +1,8 @@
 import { userInfo } from 'node:os';
+import { readCount } from '../arguments.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printRows } from '../output.ts';
-import { readCount, withParts } from './jobs.ts';
+import { withParts } from '../parts.ts';
 
 /** `evenfall findings list` */
 export async function findingsListCommand(options: { all?: boolean; limit: string; json?: boolean }) {

@@ -1,8 +1,8 @@
 import { forecast } from '../../queue/forecast.ts';
-import { buildPolicy } from '../assemble.ts';
+import { readCount } from '../arguments.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
-import { readCount, withParts } from './jobs.ts';
+import { buildPolicy, withParts } from '../parts.ts';
 
 const mostDays = 366;
 

@@ -1,10 +1,9 @@
-import { userInfo } from 'node:os';
 import { fusedKinds, isFused, readFuses, wouldBlow } from '../../core/fuse.ts';
 import type { FusedKind } from '../../core/fuse.ts';
-import { buildPolicy } from '../assemble.ts';
+import { operator, readCount } from '../arguments.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
-import { readCount, withParts } from './jobs.ts';
+import { buildPolicy, withParts } from '../parts.ts';
 
 /** `evenfall fuse status` */
 export async function fuseStatusCommand(options: { json?: boolean }) {
@@ -36,7 +35,7 @@ export async function fuseReleaseCommand(
   const kind = readKind(name);
   const wanted = options.acts === undefined ? undefined : readCount(options.acts, '--acts');
   await withParts(async ({ database, config }) => {
-    const who = `${userInfo().username}, by the command line`;
+    const who = operator();
     const released = await database.transaction(async (tx) => {
       const [before] = await tx.lockFuse({ kind });
       const [fuse] = await readFuses(tx, buildPolicy(config), [kind]);

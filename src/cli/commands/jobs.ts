@@ -1,21 +1,6 @@
-import { allJobs } from '../../../jobs/index.ts';
-import { readConfig } from '../../config.ts';
-import type { Config } from '../../config.ts';
-import type { AnyJob } from '../../core/job.ts';
-import { payloadProblem } from '../../core/payload.ts';
-import { runInline } from '../../queue/inline.ts';
-import {
-  buildAlerts,
-  buildHash,
-  buildKeepLink,
-  buildMailer,
-  buildParts,
-  buildPolicy,
-  buildStripe,
-} from '../assemble.ts';
-import type { Parts } from '../assemble.ts';
-import { WrongCall, exitCodes } from '../exit.ts';
-import { print, printObject, printRows } from '../output.ts';
+import { findKind, readCount, readInstant, readPayload } from '../arguments.ts';
+import { print, printRows } from '../output.ts';
+import { withParts } from '../parts.ts';
 
 interface Printed {
   json?: boolean;
@@ -40,42 +25,6 @@ export async function enqueueCommand(
   });
 }
 
-/** `evenfall run KIND JSON`: here and now; touches no job row. */
-export async function runCommand(
-  kind: string,
-  text: string,
-  options: Printed & { now?: string; dryRun?: boolean },
-) {
-  const job = findKind(kind);
-  const payload = readPayload(job, text);
-  const config = readConfig('worker');
-  const now = options.now === undefined ? undefined : readInstant(options.now, '--now');
-  if (now && config.production && !options.dryRun) {
-    throw new WrongCall('--now is refused in production without --dry-run');
-  }
-  const parts = buildParts({ ...config, LOG_LEVEL: 'error' }, 'run', 2);
-  const { alerts, mail } = buildAlerts(config, parts.log);
-  try {
-    const inline = {
-      ...parts,
-      alerts,
-      stripe: buildStripe(config, parts.log),
-      mail: buildMailer(config, mail),
-      policy: buildPolicy(config),
-      hash: buildHash(config),
-      keepLink: buildKeepLink(config),
-      now,
-      dryRun: options.dryRun ?? false,
-    };
-    const result = await runInline(job, payload, inline);
-    printObject(result, options);
-    return result.outcome === 'failed' ? exitCodes.failed : exitCodes.done;
-  } finally {
-    mail?.close();
-    await parts.database.close();
-  }
-}
-
 /** `evenfall jobs`: the newest. */
 export async function jobsCommand(options: Printed & { state?: string; limit: string }) {
   await withParts(async ({ database }) => {
@@ -96,50 +45,4 @@ export async function resumeCommand(kind: string) {
   findKind(kind);
   await withParts(({ database }) => database.statements.resumeKind({ kind }));
   print(`${kind} goes on`);
-}
-
-/** Opens the database for one command and closes it again. */
-export async function withParts<T>(work: (parts: Parts & { config: Config }) => Promise<T>): Promise<T> {
-  const config = readConfig('database');
-  const parts = buildParts({ ...config, LOG_LEVEL: 'warn' }, 'cli', 2);
-  try {
-    return await work({ ...parts, config });
-  } finally {
-    await parts.database.close();
-  }
-}
-
-export function readCount(text: string, name: string): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new WrongCall(`${name} must be a whole number from 1`);
-  return number;
-}
-
-function findKind(kind: string): AnyJob {
-  const job = allJobs.find((candidate) => candidate.name === kind);
-  if (job) return job;
-  throw new WrongCall(
-    `there is no job kind ${kind}. Kinds: ${allJobs.map((known) => known.name).join(', ')}`,
-  );
-}
-
-function readPayload(job: AnyJob, text: string): unknown {
-  let payload: unknown;
-  try {
-    payload = JSON.parse(text);
-  } catch {
-    throw new WrongCall(`the payload is not JSON: quote it, as in '{"teamId":"7","when":"now"}'`);
-  }
-  const problem = payloadProblem(job.payload, payload);
-  if (problem !== undefined) throw new WrongCall(`payload of ${job.name}: ${problem}`);
-  return payload;
-}
-
-export function readInstant(text: string, name: string): Date {
-  const at = new Date(text);
-  if (!/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) || Number.isNaN(at.getTime())) {
-    throw new WrongCall(`${name} must be an ISO 8601 instant with its offset, as in 2026-12-01T09:00:00Z`);
-  }
-  return at;
 }

@@ -1,9 +1,8 @@
-import { userInfo } from 'node:os';
 import type { Statements } from '../../db/connect.ts';
-import { buildPolicy } from '../assemble.ts';
+import { operator, readInstant } from '../arguments.ts';
 import { WrongCall, exitCodes } from '../exit.ts';
 import { printError, printObject } from '../output.ts';
-import { readInstant, withParts } from './jobs.ts';
+import { buildPolicy, withParts } from '../parts.ts';
 
 /** What keeps a team, and the word for its having been done. */
 export const protections = { snooze: 'snoozed', exempt: 'exempted', hold: 'held' } as const;
@@ -23,7 +22,7 @@ export async function protectCommand(
   const until = options.until === undefined ? null : readInstant(options.until, '--until');
   if (until && options.lift) throw new WrongCall('--lift ends it now: leave out --until');
   return await withParts(async ({ database, config }) => {
-    const order = { kind, teamId, why: options.why, who: `${userInfo().username}, by the command line` };
+    const order = { kind, teamId, why: options.why, who: operator() };
     if (options.lift) {
       printObject(await database.transaction((tx) => lift(tx, order)), options);
       return exitCodes.done;

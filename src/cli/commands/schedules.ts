@@ -3,10 +3,10 @@ import { wouldBlow } from '../../core/fuse.ts';
 import { reportSchedules } from '../../queue/schedules.ts';
 import { sweepNow } from '../../queue/sweep.ts';
 import type { SweepReport } from '../../queue/sweep.ts';
-import { buildPolicy } from '../assemble.ts';
+import { readInstant } from '../arguments.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
-import { readInstant, withParts } from './jobs.ts';
+import { buildPolicy, withParts } from '../parts.ts';
 
 interface Printed {
   json?: boolean;

@@ -15,17 +15,10 @@ import { startWorker } from '../../queue/worker.ts';
 import { readiness, startHealthServer } from '../../web/health.ts';
 import { createMetrics } from '../../web/metrics.ts';
 import { startWeb } from '../../web/server.ts';
-import {
-  buildAlerts,
-  buildBackend,
-  buildMailer,
-  buildHash,
-  buildKeepLink,
-  buildParts,
-  buildPolicy,
-  buildStripe,
-} from '../assemble.ts';
+import { buildAlerts, buildMailer, buildHash, buildKeepLink, buildStripe } from '../assemble.ts';
 import { print } from '../output.ts';
+import { buildParts, buildPolicy } from '../parts.ts';
+import { buildBackend } from '../queue-backend.ts';
 import { openEmbedded } from './embedded.ts';
 
 /** How long runs may take to end by themselves after SIGTERM; hosts give 25 to 30 seconds in all. */

@@ -1,5 +1,6 @@
+import { readCount } from '../arguments.ts';
 import { print, printRows } from '../output.ts';
-import { readCount, withParts } from './jobs.ts';
+import { withParts } from '../parts.ts';
 import { findTeam, readTeam } from './protections.ts';
 
 /** `evenfall timeline team:ID`: what happened to a team and why, the latest at the end. */

@@ -10,10 +10,11 @@ import { checkContract } from '../../db/contract-check.ts';
 import type { Diagnosis } from '../../db/contract.ts';
 import { createLog } from '../../log.ts';
 import { packageRoot } from '../../package-root.ts';
-import { postgresBackend, redisBackend } from '../../queue/backend.ts';
+import { postgresBackend } from '../../queue/backend.ts';
 import { countDrift } from '../../queue/drift.ts';
 import { lease } from '../../queue/heartbeat.ts';
 import { lateSeconds, scheduledJobs } from '../../queue/schedules.ts';
+import { buildBackend } from '../queue-backend.ts';
 import { section, said } from './section.ts';
 import type { Section } from './section.ts';
 
@@ -136,13 +137,9 @@ async function queueDiagnoses(databaseUrl: string): Promise<Diagnosis[]> {
 async function driftDiagnoses(
   { statements }: Database,
   databaseUrl: string,
-  { QUEUE_BACKEND: backend, REDIS_URL: redisUrl }: Partial<Config>,
+  config: Partial<Config>,
 ): Promise<Diagnosis[]> {
-  const log = createLog('silent', 'doctor');
-  const queues =
-    backend === 'redis' && redisUrl !== undefined
-      ? redisBackend(redisUrl, log)
-      : postgresBackend(databaseUrl, log);
+  const queues = buildBackend({ ...config, DATABASE_URL: databaseUrl }, createLog('silent', 'doctor'));
   try {
     const answers = await pRetry(() => queues.ping(), { retries: 4, minTimeout: 50 }).then(
       () => true,
@@ -161,8 +158,18 @@ async function driftDiagnoses(
 }
 
 async function mirrorDiagnoses({ statements }: Database): Promise<Diagnosis[]> {
-  const [picture] = await statements.pictureAge();
+  const [picture] = await statements.pictureOfStripe();
   const at = picture?.finishedAt?.toISOString();
+  if (picture?.isFresh && !picture.isOurs) {
+    return [
+      {
+        level: 'warning',
+        about: 'backfill',
+        message: 'the app names Stripe customers, and none was found: deletions wait',
+        fix: 'set STRIPE_SECRET_KEY to a key of the account, and of the mode, that these customers are of',
+      },
+    ];
+  }
   if (picture?.isFresh)
     return [{ level: 'ok', about: 'backfill', message: `all of Stripe was read by ${at}` }];
   return [

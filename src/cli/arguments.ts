@@ -1,0 +1,47 @@
+import { userInfo } from 'node:os';
+import { allJobs } from '../../jobs/index.ts';
+import type { AnyJob } from '../core/job.ts';
+import { payloadProblem } from '../core/payload.ts';
+import { WrongCall } from './exit.ts';
+
+/* What commands are called with, read and checked. */
+
+export function readCount(text: string, name: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new WrongCall(`${name} must be a whole number from 1`);
+  return number;
+}
+
+export function findKind(kind: string): AnyJob {
+  const job = allJobs.find((candidate) => candidate.name === kind);
+  if (job) return job;
+  throw new WrongCall(
+    `there is no job kind ${kind}. Kinds: ${allJobs.map((known) => known.name).join(', ')}`,
+  );
+}
+
+export function readPayload(job: AnyJob, text: string): unknown {
+  let payload: unknown;
+  try {
+    payload = JSON.parse(text);
+  } catch {
+    throw new WrongCall(`the payload is not JSON: quote it, as in '{"teamId":"7","when":"now"}'`);
+  }
+  const problem = payloadProblem(job.payload, payload);
+  if (problem !== undefined) throw new WrongCall(`payload of ${job.name}: ${problem}`);
+  return payload;
+}
+
+export function readInstant(text: string, name: string): Date {
+  const at = new Date(text);
+  if (!/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) || Number.isNaN(at.getTime())) {
+    throw new WrongCall(`${name} must be an ISO 8601 instant with its offset, as in 2026-12-01T09:00:00Z`);
+  }
+  return at;
+}
+
+/** Who calls, for the ledgers. */
+export function operator(): string {
+  return `${userInfo().username}, by the command line`;
+}
