@@ -3,9 +3,13 @@
  *
  * May tell twice after a crash: alerts alone may repeat, under one stable id that the receiver can collapse.
  *
+ * Skipped where no channel is configured: the dead letter then does not say that anybody was told, and `evenfall doctor` counts
+ * it. Once there is one, `evenfall enqueue alert-dead-letter '{"deadLetterId": N}'` tells of it.
+ *
  * When it is dead itself: no channel took it for a day. The dead letter is in `evenfall dead list` all the
  * same, and the log has said so; mend SMTP_URL or ALERT_WEBHOOK_URL and replay.
  */
+import { noChannel } from '../src/core/alert.ts';
 import { Terminal } from '../src/core/errors.ts';
 import type { FailureFacts } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -45,6 +49,7 @@ export const alertDeadLetter = defineJob({
       at: letter.createdAt,
       error: letter.error as FailureFacts & { message: string },
     });
+    if (channels.length === 0) return skipped(noChannel, { deadLetterId });
     return done({ deadLetterId, channels }, async (tx) => {
       await tx.markAlerted({ id: deadLetterId });
     });

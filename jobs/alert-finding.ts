@@ -1,11 +1,17 @@
 /**
  * Tells people about a finding, by mail and by JSON post, whichever is configured.
  *
+ * Of jobs that have waited too long (`jobs-waiting`) the reconciler tells, all others are found by jobs.
+ *
  * May tell twice after a crash: alerts alone may repeat, under one stable id that the receiver can collapse.
+ *
+ * Skipped where no channel is configured: the finding then does not say that anybody was told, and `evenfall doctor` counts
+ * it. Once there is one, `evenfall enqueue alert-finding '{"findingId": N}'` tells of it.
  *
  * When it is dead itself: no channel took it for a day. The finding is in `evenfall findings list` all the
  * same, and the log has said so; mend SMTP_URL or ALERT_WEBHOOK_URL and replay.
  */
+import { noChannel } from '../src/core/alert.ts';
 import { Terminal } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
 import { done, skipped } from '../src/core/outcome.ts';
@@ -45,6 +51,7 @@ export const alertFinding = defineJob({
       message: finding.message,
       at: finding.foundAt,
     });
+    if (channels.length === 0) return skipped(noChannel, { findingId });
     return done({ findingId, channels }, async (tx) => {
       await tx.markFindingAlerted({ id: findingId });
     });

@@ -7,6 +7,7 @@ import { deactivateAccount } from './deactivate-account.ts';
 import { deleteInactiveTeam } from './delete-inactive-team.ts';
 import { deleteUnverifiedUsers } from './delete-unverified-users.ts';
 import { expiringCardEmail } from './expiring-card-email.ts';
+import { forgetOldRecords } from './forget-old-records.ts';
 import { markTeamForDeletion } from './mark-team-for-deletion.ts';
 import { sweep } from './sweep.ts';
 import { syncCustomer } from './sync-customer.ts';
@@ -23,6 +24,7 @@ export const jobs = {
   markTeamForDeletion,
   deleteInactiveTeam,
   deleteUnverifiedUsers,
+  forgetOldRecords,
   sweep,
   alertDeadLetter,
   alertFinding,

@@ -258,6 +258,78 @@ export interface CustomerOfCardRow {
   customerId: string;
 }
 
+export interface HorizonsRow {
+  jobs: Date;
+  effects: Date;
+  history: Date;
+  idempotency: Date;
+}
+
+export interface ForgetOldJobsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldDeadLettersRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldIdempotencyKeysRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldEventsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldScheduleRunsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldFuseActsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldBackfillsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldEffectsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldNoticesRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldHistoryRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldFindingsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldMarksRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldProtectionsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
 export interface CustomerOfTeamRow {
   id: string;
   stripeCustomerId: string | null;
@@ -441,6 +513,55 @@ export interface Queries {
    */
   cardExpiry(parameters: { expiresAt: Date; cardWindow: string; now: Date }): Promise<CardExpiryRow[]>;
   customerOfCard(parameters: { id: string }): Promise<CustomerOfCardRow[]>;
+  /**
+   * Before when what is kept for so long is old. A business clock that is ahead forgets nothing: most rows bear the
+   * database's time. The subtraction never ends later than counting forward from a row would.
+   */
+  horizons(parameters: { keepJobs: string; keepEffects: string; keepHistory: string; now: Date }): Promise<HorizonsRow[]>;
+  /**
+   * Those that are over. Not one with a dead letter that is open or was resolved lately, nor with an effect that is open or
+   * unknown: people may still look at it and replay it. Nor the last of a schedule, by which its silence is measured.
+   */
+  forgetOldJobs(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldJobsRow[]>;
+  /**
+   * Resolved ones whose job is forgotten.
+   */
+  forgetOldDeadLetters(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldDeadLettersRow[]>;
+  /**
+   * Keys that recallIdempotencyKey answers no more.
+   */
+  forgetOldIdempotencyKeys(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldIdempotencyKeysRow[]>;
+  forgetOldEvents(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldEventsRow[]>;
+  /**
+   * Not the last of a schedule that had a job, nor what came after it: where the last one stands, the next is counted from.
+   */
+  forgetOldScheduleRuns(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldScheduleRunsRow[]>;
+  forgetOldFuseActs(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldFuseActsRow[]>;
+  /**
+   * Not the last complete one, which says how old the picture of Stripe is.
+   */
+  forgetOldBackfills(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldBackfillsRow[]>;
+  /**
+   * Settled and released ones whose job is forgotten: while it is there, it may be replayed and ask again.
+   */
+  forgetOldEffects(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldEffectsRow[]>;
+  /**
+   * Sent and suppressed ones; what is unknown waits for a person.
+   */
+  forgetOldNotices(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldNoticesRow[]>;
+  forgetOldHistory(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldHistoryRow[]>;
+  /**
+   * Acknowledged ones. What is still so is then found, and told, once more.
+   */
+  forgetOldFindings(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldFindingsRow[]>;
+  /**
+   * Those that are over: deleted, or taken back.
+   */
+  forgetOldMarks(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldMarksRow[]>;
+  /**
+   * Those that have ended; one without an end never does.
+   */
+  forgetOldProtections(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldProtectionsRow[]>;
   /**
    * Rides the app's own primary key: the id meets its own type, never the other way round.
    */
@@ -660,6 +781,62 @@ export const queries = {
     text: "select customer_id as \"customer_id\" from evenfall.card where id = $1 and customer_id is not null",
     parameters: ['id'],
   },
+  horizons: {
+    text: "select c.now - $1::text::interval as \"jobs\", c.now - $2::text::interval as \"effects\",\n  c.now - $3::text::interval as \"history\", c.now - interval '7 days' as \"idempotency\"\nfrom (select least($4::timestamptz, clock_timestamp()) as now) c",
+    parameters: ['keepJobs', 'keepEffects', 'keepHistory', 'now'],
+  },
+  forgetOldJobs: {
+    text: "with old as (\n  select j.ctid from evenfall.job j\n  where j.finished_at < $1 and j.finished_at >= coalesce($2::timestamptz, '-infinity')\n    and not exists (\n      select from evenfall.dead_letter d\n      where d.job_id = j.id and (d.resolved_at is null or d.resolved_at >= $1))\n    and not exists (select from evenfall.effect e where e.job_id = j.id and e.state in ('claimed', 'unknown'))\n    and j.id <> all (array(\n      select last.job_id from evenfall.schedule s cross join lateral (\n        select r.job_id from evenfall.schedule_run r\n        where r.schedule = s.name and r.job_id is not null order by r.due_at desc limit 1) last))\n  order by j.finished_at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.job j using old where j.ctid = old.ctid returning j.finished_at as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldDeadLetters: {
+    text: "with old as (\n  select d.ctid from evenfall.dead_letter d\n  where d.resolved_at < $1 and d.resolved_at >= coalesce($2::timestamptz, '-infinity')\n    and not exists (select from evenfall.job j where j.id = d.job_id)\n  order by d.resolved_at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.dead_letter d using old where d.ctid = old.ctid returning d.resolved_at as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldIdempotencyKeys: {
+    text: "with old as (\n  select i.ctid from evenfall.idempotency i\n  where i.created_at < $1 and i.created_at >= coalesce($2::timestamptz, '-infinity')\n  order by i.created_at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.idempotency i using old where i.ctid = old.ctid returning i.created_at as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldEvents: {
+    text: "with old as (\n  select e.ctid from evenfall.stripe_event e\n  where e.received_at < $1 and e.received_at >= coalesce($2::timestamptz, '-infinity')\n  order by e.received_at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.stripe_event e using old where e.ctid = old.ctid returning e.received_at as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldScheduleRuns: {
+    text: "with old as (\n  select r.ctid from evenfall.schedule_run r\n  where r.recorded_at < $1 and r.recorded_at >= coalesce($2::timestamptz, '-infinity')\n    and exists (\n      select from evenfall.schedule_run later\n      where later.schedule = r.schedule and later.due_at > r.due_at and later.job_id is not null)\n  order by r.recorded_at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.schedule_run r using old where r.ctid = old.ctid returning r.recorded_at as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldFuseActs: {
+    text: "with old as (\n  select a.ctid from evenfall.fuse_act a\n  where a.at < $1 and a.at >= coalesce($2::timestamptz, '-infinity')\n  order by a.at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.fuse_act a using old where a.ctid = old.ctid returning a.at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldBackfills: {
+    text: "with old as (\n  select b.ctid from evenfall.backfill b\n  where b.finished_at < $1 and b.finished_at >= coalesce($2::timestamptz, '-infinity')\n    and exists (select from evenfall.backfill later where later.finished_at > b.finished_at)\n  order by b.finished_at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.backfill b using old where b.ctid = old.ctid returning b.finished_at as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldEffects: {
+    text: "with old as (\n  select e.ctid from evenfall.effect e\n  where e.state in ('settled', 'released') and coalesce(e.settled_at, e.claimed_at) < $1\n    and coalesce(e.settled_at, e.claimed_at) >= coalesce($2::timestamptz, '-infinity')\n    and not exists (select from evenfall.job j where j.id = e.job_id)\n  order by coalesce(e.settled_at, e.claimed_at) limit $3 for update skip locked\n), gone as (\n  delete from evenfall.effect e using old where e.ctid = old.ctid returning coalesce(e.settled_at, e.claimed_at) as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldNotices: {
+    text: "with old as (\n  select n.ctid from evenfall.notice n\n  where n.state in ('sent', 'suppressed')\n    and n.at < $1 and n.at >= coalesce($2::timestamptz, '-infinity')\n  order by n.at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.notice n using old where n.ctid = old.ctid returning n.at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldHistory: {
+    text: "with old as (\n  select h.ctid from evenfall.history h\n  where h.at < $1 and h.at >= coalesce($2::timestamptz, '-infinity')\n  order by h.at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.history h using old where h.ctid = old.ctid returning h.at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldFindings: {
+    text: "with old as (\n  select f.ctid from evenfall.finding f\n  where f.acknowledged_at < $1 and f.acknowledged_at >= coalesce($2::timestamptz, '-infinity')\n  order by f.acknowledged_at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.finding f using old where f.ctid = old.ctid returning f.acknowledged_at as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldMarks: {
+    text: "with old as (\n  select d.ctid from evenfall.team_deletion d\n  where d.state in ('deleted', 'cleared') and coalesce(d.deleted_at, d.cleared_at) < $1\n    and coalesce(d.deleted_at, d.cleared_at) >= coalesce($2::timestamptz, '-infinity')\n  order by coalesce(d.deleted_at, d.cleared_at) limit $3 for update skip locked\n), gone as (\n  delete from evenfall.team_deletion d using old where d.ctid = old.ctid\n  returning coalesce(d.deleted_at, d.cleared_at) as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldProtections: {
+    text: "with old as (\n  select p.ctid from evenfall.team_protection p\n  where p.until < $1 and p.until >= coalesce($2::timestamptz, '-infinity')\n  order by p.until limit $3 for update skip locked\n), gone as (\n  delete from evenfall.team_protection p using old where p.ctid = old.ctid returning p.until as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
   customerOfTeam: {
     text: "select id::text as \"id\", stripe_customer_id as \"stripe_customer_id\" from evenfall.app_team\nwhere id = $1::text::evenfall.app_team_id",
     parameters: ['teamId'],
@@ -695,6 +872,15 @@ export interface AppliedMigrationsRow {
   name: string;
 }
 
+export interface MissingGrantsRow {
+  role: string;
+  grant: string;
+}
+
+export interface AppliedContractRow {
+  file: string | null;
+}
+
 export interface PausedKindsRow {
   kind: string;
 }
@@ -702,8 +888,10 @@ export interface PausedKindsRow {
 export interface OpenTroublesRow {
   workers: number;
   deadLetters: number;
+  untoldDeadLetters: number;
   unknownEffects: number;
   findings: number;
+  untoldFindings: number;
 }
 
 export interface BlownFusesRow {
@@ -809,10 +997,6 @@ export interface RecallIdempotencyKeyRow {
 
 export interface KeepIdempotencyKeyRow {
   jobId: number;
-}
-
-export interface ForgetIdempotencyKeysRow {
-  key: string;
 }
 
 export interface JobCountsRow {
@@ -942,6 +1126,69 @@ export interface ReleaseFuseRow {
 export interface WakeFusedRow {
   jobs: number;
   notified: string | null;
+}
+
+export interface RecordInstallationRow {
+  recordedAt: Date;
+}
+
+export interface FindInstallationRow {
+  identity: string;
+  isSame: boolean;
+  dispatchNo: number;
+  heldAt: Date | null;
+  heldSign: string | null;
+  highestDispatchNo: number | null;
+}
+
+export interface HoldInstallationRow {
+  heldAt: Date | null;
+}
+
+export interface LockInstallationRow {
+  heldAt: Date | null;
+}
+
+export interface LastSignOfLifeRow {
+  at: Date | null;
+  gap: string | null;
+  now: Date;
+}
+
+export interface JobsUnderWayRow {
+  queued: number;
+  dispatched: number;
+  running: number;
+  workers: number;
+}
+
+export interface NoticesOfLastDayRow {
+  kind: string;
+  sent: number;
+}
+
+export interface SettleInstallationRow {
+  answeredAt: Date;
+}
+
+export interface LeapDispatchNumbersRow {
+  dispatchNo: number;
+}
+
+export interface RequeueRestoredRow {
+  id: number;
+}
+
+export interface VoidBackfillsRow {
+  id: number;
+}
+
+export interface PauseRestoredRow {
+  kind: string;
+}
+
+export interface HeldInstallationRow {
+  heldAt: Date;
 }
 
 export interface PromoteDueRow {
@@ -1123,12 +1370,63 @@ export interface LockSchedulersRow {
   locked: string | null;
 }
 
+export interface ScheduleEndsRow {
+  name: string;
+  dueAt: Date | null;
+  ageSeconds: number;
+}
+
+export interface TellScheduleRow {
+  dueAt: Date;
+}
+
+export interface TakeStripeTurnRow {
+  verdict: string;
+  waitMs: number;
+  failures: number;
+  openedAt: Date | null;
+  openMs: number | null;
+}
+
+export interface ReportStripeRow {
+  changed: string;
+}
+
+export interface StripeGateRow {
+  failures: number;
+  openedAt: Date | null;
+  openMs: number | null;
+}
+
 export interface TeamTimelineRow {
   at: Date;
   what: string;
   subject: string;
   detail: unknown;
   source: string;
+}
+
+export interface WaitedRow {
+  now: Date;
+  waitedMs: number | null;
+}
+
+export interface LongWaitsRow {
+  cause: string;
+  jobs: number;
+  since: Date;
+  kinds: string[];
+  classes: string[];
+}
+
+export interface RecordWaitRow {
+  id: number;
+  alertId: number;
+}
+
+export interface CloseWaitsRow {
+  id: number;
+  subject: string;
 }
 
 export interface StoreEventRow {
@@ -1155,9 +1453,27 @@ export interface ForgetDeadWorkersRow {
   id: string;
 }
 
+export interface KindsNobodyKnowsRow {
+  kind: string;
+  jobs: number;
+}
+
+export interface QueueBackendsRow {
+  queueBackend: string;
+}
+
 export interface Machine {
   serverVersion(): Promise<ServerVersionRow[]>;
   appliedMigrations(): Promise<AppliedMigrationsRow[]>;
+  /**
+   * What the role that asks lacks of all that a worker does in these schemas, as the grants that mend it. From the
+   * catalog, which everybody may read.
+   */
+  missingGrants(parameters: { schemas: string[] }): Promise<MissingGrantsRow[]>;
+  /**
+   * Where the contract came from; null for the one that ships.
+   */
+  appliedContract(): Promise<AppliedContractRow[]>;
   pausedKinds(): Promise<PausedKindsRow[]>;
   /**
    * What waits for a person, and whether anybody works.
@@ -1188,7 +1504,6 @@ export interface Machine {
   activeKinds(parameters: { kinds: string[] }): Promise<ActiveKindsRow[]>;
   recallIdempotencyKey(parameters: { tokenHash: string; key: string }): Promise<RecallIdempotencyKeyRow[]>;
   keepIdempotencyKey(parameters: { tokenHash: string; key: string; bodyHash: string; jobId: number }): Promise<KeepIdempotencyKeyRow[]>;
-  forgetIdempotencyKeys(): Promise<ForgetIdempotencyKeysRow[]>;
   /**
    * For /metrics: jobs by kind and state that are not over, the age of the oldest due one, and the open dead letters.
    */
@@ -1266,6 +1581,57 @@ export interface Machine {
    */
   wakeFused(parameters: { kind: string }): Promise<WakeFusedRow[]>;
   /**
+   * By the first worker that starts, and by nobody later: a copy must differ from what is written here.
+   */
+  recordInstallation(): Promise<RecordInstallationRow[]>;
+  /**
+   * What is recorded, whether it is this database, and the last number dispatched. An identifier that nobody may ask for,
+   * then or now, says nothing: the oid decides alone.
+   */
+  findInstallation(): Promise<FindInstallationRow[]>;
+  /**
+   * Of several workers that find it at once one writes it down.
+   */
+  holdInstallation(parameters: { sign: string; highestDispatchNo: number | null }): Promise<HoldInstallationRow[]>;
+  /**
+   * Of two people who answer at once the second one finds that it was answered.
+   */
+  lockInstallation(): Promise<LockInstallationRow[]>;
+  /**
+   * How far the rows go that workers wrote. Not when jobs were created or cancelled: the app goes on asking meanwhile.
+   */
+  lastSignOfLife(): Promise<LastSignOfLifeRow[]>;
+  jobsUnderWay(parameters: { lease: string }): Promise<JobsUnderWayRow[]>;
+  /**
+   * How many mails of each kind went out in the day up to @until: about as many are missing a day since.
+   */
+  noticesOfLastDay(parameters: { until: Date }): Promise<NoticesOfLastDayRow[]>;
+  /**
+   * The answer: this is the database from now on, and nothing is held.
+   */
+  settleInstallation(parameters: { who: string; why: string; lastSignOfLifeAt: Date | null }): Promise<SettleInstallationRow[]>;
+  /**
+   * Beyond every number that may have been given out in the time that is lost, known or not: BullMQ ignores an add whose
+   * id it still keeps, and what it keeps finds no row that is dispatched under its number.
+   */
+  leapDispatchNumbers(parameters: { highestDispatchNo: number | null }): Promise<LeapDispatchNumbersRow[]>;
+  /**
+   * dispatched, running → queued, whoever was at it: no attempt, no crash. A withdrawn job ends.
+   */
+  requeueRestored(): Promise<RequeueRestoredRow[]>;
+  /**
+   * A picture of before is none: what deletes waits for the next whole read, and one that was under way begins anew.
+   */
+  voidBackfills(): Promise<VoidBackfillsRow[]>;
+  /**
+   * What is paused already keeps its reason.
+   */
+  pauseRestored(parameters: { kinds: string[]; whys: string[] }): Promise<PauseRestoredRow[]>;
+  /**
+   * Asked before each round of dispatching: one worker that finds a restore stops all of them.
+   */
+  heldInstallation(): Promise<HeldInstallationRow[]>;
+  /**
    * queued, not due → due. Rides job_not_due; a bounded batch, skipping rows that another worker promotes.
    */
   promoteDue(parameters: { batch: number }): Promise<PromoteDueRow[]>;
@@ -1300,7 +1666,7 @@ export interface Machine {
   /**
    * running → dispatched with a later run_at, no attempt used. @waiting: it waits for something that is down.
    */
-  snooze(parameters: { delayMs: number; error: unknown | null; waiting: boolean; id: number; runNo: number }): Promise<SnoozeRow[]>;
+  snooze(parameters: { delayMs: number; error: unknown | null; publicMessage: string | null; waiting: boolean; id: number; runNo: number }): Promise<SnoozeRow[]>;
   /**
    * running → dead, with its dead letter and the job that alerts about it, in one statement. Asked for again
    * meanwhile: it is queued as a new asking, and there is nothing to bury.
@@ -1320,7 +1686,8 @@ export interface Machine {
   giveBack(parameters: { id: number; runNo: number }): Promise<GiveBackRow[]>;
   /**
    * running with a dead worker → queued, one crash counted, no attempt used. Rides job_running. Jobs over
-   * their crash budget stay for findPoison. A withdrawn job ends.
+   * their crash budget stay for findPoison. A withdrawn job ends. A row that a frozen worker's transaction still
+   * locks is left for the next time, and holds up nobody else's.
    */
   rescue(parameters: { lease: string }): Promise<RescueRow[]>;
   /**
@@ -1410,9 +1777,50 @@ export interface Machine {
    */
   lockSchedulers(): Promise<LockSchedulersRow[]>;
   /**
+   * The last occurrence whose job ran to its end, and for how many seconds there was none since: as long as the
+   * schedule is known, where there was none ever. Walks the key of schedule_run back to the first that did.
+   */
+  scheduleEnds(parameters: { names: string[] }): Promise<ScheduleEndsRow[]>;
+  /**
+   * Marks what is to be told of a schedule: its occurrences of a day whose jobs have ended well. Whoever asks tells of
+   * the newest, for all of them, before it commits; a telling that fails rolls back and leaves them untold. All are
+   * locked, so that another worker, which passes over them, finds no older one to tell of instead.
+   */
+  tellSchedule(parameters: { schedule: string }): Promise<TellScheduleRow[]>;
+  /**
+   * Before each request to Stripe.
+   */
+  takeStripeTurn(parameters: { spacingMs: number; patienceMs: number }): Promise<TakeStripeTurnRow[]>;
+  /**
+   * After a request that failed, and after one that worked while others had failed.
+   */
+  reportStripe(parameters: { worked: boolean; threshold: number }): Promise<ReportStripeRow[]>;
+  /**
+   * How it stands; locks nothing.
+   */
+  stripeGate(): Promise<StripeGateRow[]>;
+  /**
    * The latest, oldest first.
    */
   teamTimeline(parameters: { teamId: string; limit: number }): Promise<TeamTimelineRow[]>;
+  /**
+   * How long a job has waited without using attempts, and the database's clock.
+   */
+  waited(parameters: { id: number }): Promise<WaitedRow[]>;
+  /**
+   * By cause, where the oldest has waited for longer than that. What a person has paused waits for that person.
+   */
+  longWaits(parameters: { longerThan: string }): Promise<LongWaitsRow[]>;
+  /**
+   * The finding and the job that tells people; nothing while one is open (finding_waiting_open), nor when a person
+   * has acknowledged one since the oldest began to wait.
+   */
+  recordWait(parameters: { kind: string; subject: string; occasion: string; message: string; detail: unknown; since: Date }): Promise<RecordWaitRow[]>;
+  /**
+   * open → acknowledged by Evenfall: nobody has waited for it for long any more. Short waits do not hold it open, for
+   * what comes back after an outage waits its turn.
+   */
+  closeWaits(parameters: { kind: string; shorterThan: string }): Promise<CloseWaitsRow[]>;
   /**
    * No row: it is here already, for Stripe delivers at least once.
    */
@@ -1424,10 +1832,10 @@ export interface Machine {
    */
   askFirstBackfill(parameters: { kind: string }): Promise<AskFirstBackfillRow[]>;
   /**
-   * Registers the worker or renews its lease. One statement, on a connection of its own, so that busy jobs
-   * cannot make a living worker look dead.
+   * Registers the worker, with what it knows, or renews its lease. One statement, on a connection of its own, so that
+   * busy jobs cannot make a living worker look dead.
    */
-  beat(parameters: { id: string; concurrency: number }): Promise<BeatRow[]>;
+  beat(parameters: { id: string; concurrency: number; kinds: string[]; queueBackend: string }): Promise<BeatRow[]>;
   /**
    * A clean end. Its running rows, if any are left, are at once those of a dead worker.
    */
@@ -1436,6 +1844,15 @@ export interface Machine {
    * Rows of workers that are long gone and own nothing.
    */
   forgetDeadWorkers(): Promise<ForgetDeadWorkersRow[]>;
+  /**
+   * Queued jobs of kinds that no living worker knows: its code is older than the kind. None where nobody works, for that is
+   * another trouble, nor where a worker of an older release does not say what it knows.
+   */
+  kindsNobodyKnows(parameters: { lease: string }): Promise<KindsNobodyKnowsRow[]>;
+  /**
+   * Where the living workers have their queues; one, unless their settings differ.
+   */
+  queueBackends(parameters: { lease: string }): Promise<QueueBackendsRow[]>;
 }
 
 export const machine = {
@@ -1447,12 +1864,20 @@ export const machine = {
     text: "select name from evenfall.migration order by id",
     parameters: [],
   },
+  missingGrants: {
+    text: "with home as (\n  select oid, nspname::text as name from pg_namespace where nspname = any ($1::text[])\n), lacking as (\n  select name, 1 as place, format('usage on schema %I', name) as what from home where not has_schema_privilege(oid, 'usage')\n  union all\n  select name, 2, format('select, insert, update, delete on all tables in schema %I', name) from home\n  where exists (\n    select from pg_class c\n    where c.relnamespace = home.oid and case c.relkind\n      when 'v' then not has_table_privilege(c.oid, 'select')\n      when 'r' then not (has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')\n        and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete')) end)\n  union all\n  select name, 3, format('usage on all sequences in schema %I', name) from home\n  where exists (\n    select from pg_class c where c.relnamespace = home.oid\n      and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'usage') end)\n  union all\n  select name, 4, format('execute on all functions in schema %I', name) from home\n  where exists (\n    select from pg_proc p where p.pronamespace = home.oid and not has_function_privilege(p.oid, 'execute'))\n)\nselect current_user::text as \"role\", format('grant %s to %I;', what, current_user) as \"grant\"\nfrom lacking order by array_position($1::text[], name), place",
+    parameters: ['schemas'],
+  },
+  appliedContract: {
+    text: "select file from evenfall.contract",
+    parameters: [],
+  },
   pausedKinds: {
     text: "select kind from evenfall.job_kind where paused_at is not null order by kind",
     parameters: [],
   },
   openTroubles: {
-    text: "select\n  (select count(*)::int from evenfall.worker where heartbeat_at > clock_timestamp() - $1::interval) as \"workers\",\n  (select count(*)::int from evenfall.dead_letter where resolved_at is null) as \"dead_letters\",\n  (select count(*)::int from evenfall.effect where state = 'unknown') as \"unknown_effects\",\n  (select count(*)::int from evenfall.finding where acknowledged_at is null) as \"findings\"",
+    text: "select\n  (select count(*)::int from evenfall.worker where heartbeat_at > clock_timestamp() - $1::interval) as \"workers\",\n  (select count(*)::int from evenfall.dead_letter where resolved_at is null) as \"dead_letters\",\n  (select count(*)::int from evenfall.dead_letter where resolved_at is null and alerted_at is null) as \"untold_dead_letters\",\n  (select count(*)::int from evenfall.effect where state = 'unknown') as \"unknown_effects\",\n  (select count(*)::int from evenfall.finding where acknowledged_at is null) as \"findings\",\n  (select count(*)::int from evenfall.finding where acknowledged_at is null and alerted_at is null) as \"untold_findings\"",
     parameters: ['lease'],
   },
   blownFuses: {
@@ -1507,10 +1932,6 @@ export const machine = {
   keepIdempotencyKey: {
     text: "insert into evenfall.idempotency (token_hash, key, body_hash, job_id) values ($1, $2, $3, $4)\non conflict (token_hash, key) do update\n  set body_hash = excluded.body_hash, job_id = excluded.job_id, created_at = clock_timestamp()\n  where idempotency.created_at <= clock_timestamp() - interval '7 days'\nreturning job_id",
     parameters: ['tokenHash', 'key', 'bodyHash', 'jobId'],
-  },
-  forgetIdempotencyKeys: {
-    text: "delete from evenfall.idempotency where created_at <= clock_timestamp() - interval '7 days' returning key",
-    parameters: [],
   },
   jobCounts: {
     text: "select kind, state, count(*)::int as \"jobs\",\n  coalesce(extract(epoch from clock_timestamp() - min(run_at) filter (where run_at <= clock_timestamp())), 0)::float8 as \"oldest_due_seconds\"\nfrom evenfall.job where state in ('queued', 'dispatched', 'running', 'parked')\ngroup by kind, state",
@@ -1608,6 +2029,58 @@ export const machine = {
     text: "with woken as (\n  update evenfall.job set state = 'queued', due = true, run_at = clock_timestamp()\n  where kind = $1 and state = 'dispatched' and last_error->>'class' = 'fuse_blown'\n  returning id\n)\nselect count(*)::int as \"jobs\", pg_notify('evenfall_job', '')::text as \"notified\" from woken",
     parameters: ['kind'],
   },
+  recordInstallation: {
+    text: "insert into evenfall.installation (system_identifier, database_oid)\nselect evenfall.system_identifier(), d.oid::bigint from pg_database d where d.datname = current_database()\non conflict do nothing\nreturning recorded_at",
+    parameters: [],
+  },
+  findInstallation: {
+    text: "select coalesce(i.system_identifier, 'unknown') || '-' || i.database_oid as \"identity\",\n  i.database_oid = d.oid::bigint and coalesce(i.system_identifier = evenfall.system_identifier(), true) as \"is_same\",\n  case when s.is_called then s.last_value else 0 end as \"dispatch_no\",\n  i.held_at, i.held_sign, i.highest_dispatch_no\nfrom evenfall.installation i\njoin pg_database d on d.datname = current_database()\ncross join evenfall.dispatch_no s",
+    parameters: [],
+  },
+  holdInstallation: {
+    text: "update evenfall.installation\nset held_at = clock_timestamp(), held_sign = $1, highest_dispatch_no = $2::bigint\nwhere held_at is null\nreturning held_at",
+    parameters: ['sign', 'highestDispatchNo'],
+  },
+  lockInstallation: {
+    text: "select held_at from evenfall.installation for update",
+    parameters: [],
+  },
+  lastSignOfLife: {
+    text: "select seen.at as \"at\", date_trunc('second', clock_timestamp() - seen.at)::text as \"gap\", clock_timestamp() as \"now\"\nfrom (select greatest(\n  (select max(heartbeat_at) from evenfall.worker),\n  (select greatest(max(dispatched_at), max(started_at), max(finished_at) filter (where state <> 'cancelled'))\n    from evenfall.job),\n  (select greatest(max(claimed_at), max(settled_at)) from evenfall.effect)) as at) seen",
+    parameters: [],
+  },
+  jobsUnderWay: {
+    text: "select count(*) filter (where state in ('queued', 'parked'))::int as \"queued\",\n  count(*) filter (where state = 'dispatched')::int as \"dispatched\",\n  count(*) filter (where state = 'running')::int as \"running\",\n  (select count(*) from evenfall.worker w\n    where w.heartbeat_at > clock_timestamp() - $1::interval)::int as \"workers\"\nfrom evenfall.job where state in ('queued', 'dispatched', 'running', 'parked')",
+    parameters: ['lease'],
+  },
+  noticesOfLastDay: {
+    text: "select kind, count(*)::int as \"sent\" from evenfall.notice\nwhere state = 'sent' and at > $1::timestamptz - interval '24 hours' and at <= $1 group by kind order by kind",
+    parameters: ['until'],
+  },
+  settleInstallation: {
+    text: "update evenfall.installation\nset system_identifier = evenfall.system_identifier(),\n    database_oid = (select d.oid::bigint from pg_database d where d.datname = current_database()),\n    recorded_at = clock_timestamp(), held_at = null, held_sign = null, highest_dispatch_no = null,\n    answered_at = clock_timestamp(), answered_by = $1, answered_why = $2,\n    last_sign_of_life_at = $3\nreturning answered_at as \"answered_at\"",
+    parameters: ['who', 'why', 'lastSignOfLifeAt'],
+  },
+  leapDispatchNumbers: {
+    text: "select setval('evenfall.dispatch_no', greatest(last_value, $1::bigint) + 1000000000) as \"dispatch_no\"\nfrom evenfall.dispatch_no",
+    parameters: ['highestDispatchNo'],
+  },
+  requeueRestored: {
+    text: "update evenfall.job\nset state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'queued' end,\n    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,\n    due = not evenfall.is_withdrawn(job) and run_at <= clock_timestamp(), worker_id = null,\n    payload = coalesce(rerun_payload, payload), rerun_payload = null, rerun_at = null\nwhere state in ('dispatched', 'running')\nreturning id",
+    parameters: [],
+  },
+  voidBackfills: {
+    text: "delete from evenfall.backfill returning id",
+    parameters: [],
+  },
+  pauseRestored: {
+    text: "update evenfall.job_kind k set paused_at = clock_timestamp(), paused_why = wanted.why\nfrom unnest($1::text[], $2::text[]) as wanted (kind, why)\nwhere k.kind = wanted.kind and k.paused_at is null\nreturning k.kind",
+    parameters: ['kinds', 'whys'],
+  },
+  heldInstallation: {
+    text: "select held_at as \"held_at\" from evenfall.installation where held_at is not null",
+    parameters: [],
+  },
   promoteDue: {
     text: "update evenfall.job set due = true\nwhere id in (\n  select id from evenfall.job\n  where state = 'queued' and not due and run_at <= clock_timestamp()\n  order by run_at limit $1\n  for update skip locked\n)\nreturning id",
     parameters: ['batch'],
@@ -1639,8 +2112,8 @@ export const machine = {
     json: ['error'],
   },
   snooze: {
-    text: "update evenfall.job\nset state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,\n    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,\n    run_at = clock_timestamp() + $1 * interval '1 millisecond', worker_id = null,\n    last_error = coalesce($2, last_error),\n    waiting_since = case when $3::boolean then coalesce(waiting_since, clock_timestamp()) end,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $4 and run_no = $5 and state = 'running'\nreturning state, waiting_since",
-    parameters: ['delayMs', 'error', 'waiting', 'id', 'runNo'],
+    text: "update evenfall.job\nset state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,\n    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,\n    run_at = clock_timestamp() + $1 * interval '1 millisecond', worker_id = null,\n    last_error = coalesce($2, last_error), public_message = coalesce($3, public_message),\n    waiting_since = case when $4::boolean then coalesce(waiting_since, clock_timestamp()) end,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $5 and run_no = $6 and state = 'running'\nreturning state, waiting_since",
+    parameters: ['delayMs', 'error', 'publicMessage', 'waiting', 'id', 'runNo'],
     json: ['error'],
   },
   bury: {
@@ -1661,7 +2134,7 @@ export const machine = {
     parameters: ['id', 'runNo'],
   },
   rescue: {
-    text: "update evenfall.job j\nset state = case when evenfall.is_withdrawn(j) then 'cancelled' else 'queued' end,\n    finished_at = case when evenfall.is_withdrawn(j) then clock_timestamp() end,\n    due = not evenfall.is_withdrawn(j), run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1\nfrom evenfall.job_kind k\nwhere j.state = 'running' and k.kind = j.kind and j.crashes < k.crash_budget\n  and not evenfall.worker_lives(j.worker_id, $1::interval)\nreturning j.id, j.kind, j.crashes",
+    text: "update evenfall.job j\nset state = case when evenfall.is_withdrawn(j) then 'cancelled' else 'queued' end,\n    finished_at = case when evenfall.is_withdrawn(j) then clock_timestamp() end,\n    due = not evenfall.is_withdrawn(j), run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1\nwhere j.id in (\n  select r.id from evenfall.job r join evenfall.job_kind k on k.kind = r.kind\n  where r.state = 'running' and r.crashes < k.crash_budget\n    and not evenfall.worker_lives(r.worker_id, $1::interval)\n  for update of r skip locked\n)\nreturning j.id, j.kind, j.crashes",
     parameters: ['lease'],
   },
   findPoison: {
@@ -1745,9 +2218,46 @@ export const machine = {
     text: "select pg_advisory_xact_lock(hashtext('evenfall schedulers'))::text as \"locked\"",
     parameters: [],
   },
+  scheduleEnds: {
+    text: "select s.name as \"name\", ended.due_at as \"due_at\",\n  extract(epoch from clock_timestamp() - coalesce(ended.due_at, s.since))::float8 as \"age_seconds\"\nfrom evenfall.schedule s\nleft join lateral (\n  select r.due_at from evenfall.schedule_run r\n  join evenfall.job j on j.id = r.job_id and j.state in ('done', 'skipped')\n  where r.schedule = s.name order by r.due_at desc limit 1\n) ended on true\nwhere s.name = any ($1)\norder by s.name",
+    parameters: ['names'],
+  },
+  tellSchedule: {
+    text: "with untold as (\n  select r.due_at from evenfall.schedule_run r\n  join evenfall.job j on j.id = r.job_id and j.state in ('done', 'skipped')\n  where r.schedule = $1 and r.due_at > clock_timestamp() - interval '1 day' and r.told_at is null\n  for update of r skip locked\n)\nupdate evenfall.schedule_run r set told_at = clock_timestamp()\nfrom untold where r.schedule = $1 and r.due_at = untold.due_at\nreturning r.due_at",
+    parameters: ['schedule'],
+  },
+  takeStripeTurn: {
+    text: "select verdict as \"verdict\", wait_ms as \"wait_ms\", failures as \"failures\", opened_at as \"opened_at\",\n  extract(epoch from clock_timestamp() - opened_at)::float8 * 1000 as \"open_ms\"\nfrom evenfall.stripe_turn(clock_timestamp(), $1 * interval '1 millisecond',\n  $2 * interval '1 millisecond')",
+    parameters: ['spacingMs', 'patienceMs'],
+  },
+  reportStripe: {
+    text: "select evenfall.stripe_answered(clock_timestamp(), $1, $2) as \"changed\"",
+    parameters: ['worked', 'threshold'],
+  },
+  stripeGate: {
+    text: "select failures, opened_at, extract(epoch from clock_timestamp() - opened_at)::float8 * 1000 as \"open_ms\"\nfrom evenfall.stripe_gate",
+    parameters: [],
+  },
   teamTimeline: {
     text: "select at as \"at\", what as \"what\", subject as \"subject\", detail as \"detail\", source as \"source\"\nfrom (\n  select * from evenfall.team_timeline where team_id = $1\n  order by at desc, seq desc, what desc limit $2\n) latest\norder by at, seq, what",
     parameters: ['teamId', 'limit'],
+  },
+  waited: {
+    text: "select clock_timestamp() as \"now\", extract(epoch from clock_timestamp() - waiting_since)::float8 * 1000 as \"waited_ms\"\nfrom evenfall.job where id = $1",
+    parameters: ['id'],
+  },
+  longWaits: {
+    text: "select evenfall.waiting_for(j.last_error) as \"cause\", count(*)::int as \"jobs\", min(j.waiting_since) as \"since\",\n  array_agg(distinct j.kind) as \"kinds\", array_agg(distinct coalesce(j.last_error->>'class', 'unexpected')) as \"classes\"\nfrom evenfall.job j join evenfall.job_kind k using (kind)\nwhere j.waiting_since is not null and j.state in ('queued', 'dispatched', 'running') and k.paused_at is null\ngroup by 1\nhaving min(j.waiting_since) < clock_timestamp() - $1::interval\norder by 1",
+    parameters: ['longerThan'],
+  },
+  recordWait: {
+    text: "with found as (\n  insert into evenfall.finding (kind, subject, occasion, message, detail, found_at)\n  select $1, $2, $3, $4, $5, clock_timestamp()\n  where not exists (\n    select from evenfall.finding f\n    where f.kind = $1 and f.subject = $2\n      and (f.acknowledged_at is null or (f.acknowledged_by <> 'evenfall' and f.found_at > $6)))\n  on conflict do nothing\n  returning id\n)\nselect id as \"id\", evenfall.enqueue('alert-finding', jsonb_build_object('findingId', id)) as \"alert_id\" from found",
+    parameters: ['kind', 'subject', 'occasion', 'message', 'detail', 'since'],
+    json: ['detail'],
+  },
+  closeWaits: {
+    text: "update evenfall.finding f\nset acknowledged_at = clock_timestamp(), acknowledged_by = 'evenfall', note = 'nobody waits for it any more'\nwhere f.kind = $1 and f.acknowledged_at is null\n  and not exists (\n    select from evenfall.job j join evenfall.job_kind k using (kind)\n    where j.waiting_since < clock_timestamp() - $2::interval\n      and j.state in ('queued', 'dispatched', 'running') and k.paused_at is null\n      and 'waiting:' || evenfall.waiting_for(j.last_error) = f.subject)\nreturning id, subject",
+    parameters: ['kind', 'shorterThan'],
   },
   storeEvent: {
     text: "insert into evenfall.stripe_event (id, type, object_id, customer_id, livemode, created_at, ignored)\nvalues ($1, $2, $3, $4, $5, $6, $7)\non conflict (id) do nothing\nreturning id",
@@ -1762,8 +2272,8 @@ export const machine = {
     parameters: ['kind'],
   },
   beat: {
-    text: "insert into evenfall.worker (id, concurrency) values ($1, $2)\non conflict (id) do update set heartbeat_at = clock_timestamp(), concurrency = excluded.concurrency\nreturning heartbeat_at",
-    parameters: ['id', 'concurrency'],
+    text: "insert into evenfall.worker (id, concurrency, kinds, queue_backend)\nvalues ($1, $2, $3, $4)\non conflict (id) do update set heartbeat_at = clock_timestamp(), concurrency = excluded.concurrency\nreturning heartbeat_at",
+    parameters: ['id', 'concurrency', 'kinds', 'queueBackend'],
   },
   signOff: {
     text: "delete from evenfall.worker where id = $1 returning id",
@@ -1772,6 +2282,14 @@ export const machine = {
   forgetDeadWorkers: {
     text: "delete from evenfall.worker w\nwhere w.heartbeat_at < clock_timestamp() - interval '1 hour'\n  and not exists (select from evenfall.job j where j.state = 'running' and j.worker_id = w.id)\nreturning id",
     parameters: [],
+  },
+  kindsNobodyKnows: {
+    text: "select queued.kind as \"kind\", queued.jobs as \"jobs\"\nfrom (select kind, count(*)::int as jobs from evenfall.job where state = 'queued' group by kind) queued\ncross join lateral (\n  select count(*) as workers, bool_or(coalesce(queued.kind = any (w.kinds), true)) as known\n  from evenfall.worker w where w.heartbeat_at > clock_timestamp() - $1::interval\n) alive\nwhere alive.workers > 0 and not alive.known\norder by queued.kind",
+    parameters: ['lease'],
+  },
+  queueBackends: {
+    text: "select distinct queue_backend as \"queue_backend\" from evenfall.worker\nwhere heartbeat_at > clock_timestamp() - $1::interval and queue_backend is not null",
+    parameters: ['lease'],
   },
 } satisfies Record<keyof Machine, Statement>;
 

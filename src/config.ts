@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { allJobs } from '../jobs/index.ts';
 import { Misconfigured } from './core/errors.ts';
 import { failpoints } from './core/failpoints.ts';
 import type { Failpoint } from './core/failpoints.ts';
-import { defaultPolicy, isoDuration } from './core/policy.ts';
+import { daysOf, defaultPolicy, isoDuration } from './core/policy.ts';
+import { readHeartbeatUrls } from './heartbeat-urls.ts';
 
 /** Names what each part of Evenfall needs; `database` is what every command needs. */
 export type Role = 'database' | 'web' | 'worker';
@@ -33,15 +35,36 @@ const dashboardUsers = z
     })),
   );
 
+const heartbeatUrls = z.string().transform((text, context) => {
+  const schedules = allJobs.filter((job) => job.schedule !== undefined).map((job) => job.name);
+  const { urls, problems } = readHeartbeatUrls(text, schedules);
+  // without the input, which holds secrets
+  if (problems.length > 0) context.addIssue({ code: 'custom', message: problems.join('; ') });
+  return urls;
+});
+
 const duration = z.string().regex(isoDuration, 'must be an ISO 8601 duration, such as P3D or PT36H');
+
+/** For how long something is kept: not for less than what needs it, nor for longer than can be counted back. */
+const kept = (least: string, why: string) =>
+  duration
+    .refine((text) => daysOf(text).least >= daysOf(least).least, {
+      error: `must be at least ${least}: ${why}`,
+    })
+    .refine((text) => daysOf(text).most <= daysOf('P100Y').most, { error: 'must be P100Y or less' });
+
+const failpointPattern = /^([a-z.]+)(?::([a-z-]+))?=(kill|pause)(?:@(\d+))?$/;
 
 const failpointSpec = z
   .string()
-  .regex(/^[a-z.]+=(kill|pause)(@\d+)?$/, 'must be POINT=kill or POINT=pause, with @N for the Nth time')
-  .refine((text) => (text.split('=', 1)[0] ?? '') in failpoints, { error: 'names no failpoint' })
+  .regex(
+    failpointPattern,
+    'must be POINT=kill or POINT=pause, with :KIND after the point for one kind of job, and @N for the Nth time',
+  )
+  .refine((text) => (/^[a-z.]*/.exec(text)?.[0] ?? '') in failpoints, { error: 'names no failpoint' })
   .transform((text) => {
-    const [, point = '', action = '', nth] = /^([a-z.]+)=(kill|pause)(?:@(\d+))?$/.exec(text) ?? [];
-    return { point: point as Failpoint, action: action as 'kill' | 'pause', nth: Number(nth ?? 1) };
+    const [, point = '', kind, action = '', nth = '1'] = failpointPattern.exec(text) ?? [];
+    return { point: point as Failpoint, kind, action: action as 'kill' | 'pause', nth: Number(nth) };
   });
 
 /** Every environment variable, in the order of the documentation. `.env.example` is compared with it. */
@@ -61,6 +84,16 @@ export const variables = {
   STRIPE_API_BASE: url('http:', 'https:')
     .optional()
     .meta({ about: 'A local stand-in for Stripe; refused with a live key.' }),
+  STRIPE_REQUESTS_PER_SECOND: z.coerce
+    .number({ error: 'must be a whole number from 1 to 100' })
+    .int()
+    .min(1)
+    .max(100)
+    .default(20)
+    .meta({
+      about:
+        "Requests to Stripe of all processes together; the rest of the account's rate is your app's. Default 20.",
+    }),
   STRIPE_WEBHOOK_SECRET: z
     .string()
     .transform((text) => text.split(',').map((secret) => secret.trim()))
@@ -81,6 +114,10 @@ export const variables = {
   ALERT_WEBHOOK_URL: url('http:', 'https:')
     .optional()
     .meta({ about: 'Where dead letters are posted as JSON.' }),
+  SCHEDULE_HEARTBEATS: heartbeatUrls.optional().meta({
+    about:
+      'Monitors that hear of each schedule when its job has ended well: schedule=https://…, comma-separated; or *=https://…/{schedule} for all. Secret.',
+  }),
   PUBLIC_URL: url('http:', 'https:')
     .optional()
     .meta({ about: 'Where this service is reached, for links in mails.' }),
@@ -100,7 +137,7 @@ export const variables = {
     about: 'Who may see Bull Board: name:password:role, comma-separated; roles viewer and operator.',
   }),
   CONCURRENCY: z.coerce
-    .number({ error: 'must be a number' })
+    .number({ error: 'must be a whole number from 1 to 500' })
     .int()
     .min(1)
     .max(500)
@@ -128,7 +165,7 @@ export const variables = {
     .default(defaultPolicy.deletionNotice)
     .meta({ about: "From a team's notice to its deletion: ISO 8601. Default P7D." }),
   POLICY_FUSE_MAX: z.coerce
-    .number({ error: 'must be a number' })
+    .number({ error: 'must be a whole number from 1' })
     .int()
     .min(1)
     .default(defaultPolicy.fuseMax)
@@ -140,11 +177,29 @@ export const variables = {
     .default(defaultPolicy.fuseShare)
     .meta({ about: 'The same as a share of the teams; the smaller counts, but at least 5. Default 0.05.' }),
   POLICY_FUSE_USERS: z.coerce
-    .number({ error: 'must be a number' })
+    .number({ error: 'must be a whole number from 1' })
     .int()
     .min(1)
     .default(defaultPolicy.fuseUsers)
     .meta({ about: 'Unverified users deleted in 24 hours at most. Default 2000.' }),
+  POLICY_KEEP_JOBS: kept('P31D', 'Stripe may send an event again for 30 days')
+    .default(defaultPolicy.keepJobs)
+    .meta({
+      about:
+        "How long jobs that are over are kept, with their dead letters, Stripe's events and what became of schedules: ISO 8601. Default P90D.",
+    }),
+  POLICY_KEEP_EFFECTS: kept('P90D', 'what is forgotten is no longer known to be done')
+    .default(defaultPolicy.keepEffects)
+    .meta({
+      about:
+        'How long acts and mails are kept, so that none is done twice; longer than the card window and the trial reminders. Default P400D.',
+    }),
+  POLICY_KEEP_HISTORY: kept('P1Y', 'people ask long afterwards why a team is gone')
+    .default(defaultPolicy.keepHistory)
+    .meta({
+      about:
+        'How long history, acknowledged findings and marks that are over are kept: ISO 8601. Default P3Y.',
+    }),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], {
       error: 'must be debug, info, warn, error or silent',
@@ -236,6 +291,7 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
       'STRIPE_API_BASE: is refused with a live STRIPE_SECRET_KEY; use a test key with a stand-in',
     );
   }
+  problems.push(...forgottenTooSoon(config));
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined) {
     problems.push('REDIS_URL: is missing, and QUEUE_BACKEND says redis');
   }
@@ -270,6 +326,17 @@ function placeholders(config: Partial<Values>): string[] {
   return Object.entries(config)
     .filter(([, value]) => JSON.stringify(value)?.includes('placeholder'))
     .map(([name]) => `${name}: is still the placeholder, which is refused in production`);
+}
+
+/** A mail may be asked for as long as its window is open, and by a run that began within it. */
+function forgottenTooSoon(config: Partial<Values>): string[] {
+  const keptDays = daysOf(config.POLICY_KEEP_EFFECTS ?? 'P100Y').least;
+  return (['POLICY_CARD_WINDOW', 'POLICY_TRIAL_REMINDERS'] as const)
+    .filter((name) => [config[name] ?? []].flat().some((window) => daysOf(window).most + 1 > keptDays))
+    .map(
+      (name) =>
+        `POLICY_KEEP_EFFECTS: must be longer than ${name}, by a day or more: a mail that is forgotten within it is sent again`,
+    );
 }
 
 function embeddedProblems(config: Partial<Values>, production: boolean): string[] {

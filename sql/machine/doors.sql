@@ -53,9 +53,6 @@ on conflict (token_hash, key) do update
   where idempotency.created_at <= clock_timestamp() - interval '7 days'
 returning job_id;
 
--- name: forgetIdempotencyKeys
-delete from evenfall.idempotency where created_at <= clock_timestamp() - interval '7 days' returning key;
-
 -- name: jobCounts
 -- For /metrics: jobs by kind and state that are not over, the age of the oldest due one, and the open dead letters.
 select kind, state, count(*)::int as "jobs!",

@@ -112,7 +112,7 @@ update evenfall.job
 set state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,
     finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,
     run_at = clock_timestamp() + @delay_ms * interval '1 millisecond', worker_id = null,
-    last_error = coalesce(@error?, last_error),
+    last_error = coalesce(@error?, last_error), public_message = coalesce(@public_message?, public_message),
     waiting_since = case when @waiting::boolean then coalesce(waiting_since, clock_timestamp()) end,
     payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,
     rerun_payload = null, rerun_at = null
@@ -171,14 +171,18 @@ returning id;
 
 -- name: rescue
 -- running with a dead worker → queued, one crash counted, no attempt used. Rides job_running. Jobs over
--- their crash budget stay for findPoison. A withdrawn job ends.
+-- their crash budget stay for findPoison. A withdrawn job ends. A row that a frozen worker's transaction still
+-- locks is left for the next time, and holds up nobody else's.
 update evenfall.job j
 set state = case when evenfall.is_withdrawn(j) then 'cancelled' else 'queued' end,
     finished_at = case when evenfall.is_withdrawn(j) then clock_timestamp() end,
     due = not evenfall.is_withdrawn(j), run_at = least(j.run_at, clock_timestamp()), worker_id = null, crashes = j.crashes + 1
-from evenfall.job_kind k
-where j.state = 'running' and k.kind = j.kind and j.crashes < k.crash_budget
-  and not evenfall.worker_lives(j.worker_id, @lease::interval)
+where j.id in (
+  select r.id from evenfall.job r join evenfall.job_kind k on k.kind = r.kind
+  where r.state = 'running' and r.crashes < k.crash_budget
+    and not evenfall.worker_lives(r.worker_id, @lease::interval)
+  for update of r skip locked
+)
 returning j.id, j.kind, j.crashes;
 
 -- name: findPoison

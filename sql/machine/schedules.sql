@@ -41,3 +41,31 @@ returning due_at;
 -- One process at a time compares BullMQ's job schedulers with the code: some of BullMQ's backends make two of
 -- one when they are set up at once.
 select pg_advisory_xact_lock(hashtext('evenfall schedulers'))::text as "locked?";
+
+-- name: scheduleEnds
+-- The last occurrence whose job ran to its end, and for how many seconds there was none since: as long as the
+-- schedule is known, where there was none ever. Walks the key of schedule_run back to the first that did.
+select s.name as "name!", ended.due_at as "due_at?",
+  extract(epoch from clock_timestamp() - coalesce(ended.due_at, s.since))::float8 as "age_seconds!"
+from evenfall.schedule s
+left join lateral (
+  select r.due_at from evenfall.schedule_run r
+  join evenfall.job j on j.id = r.job_id and j.state in ('done', 'skipped')
+  where r.schedule = s.name order by r.due_at desc limit 1
+) ended on true
+where s.name = any (@names)
+order by s.name;
+
+-- name: tellSchedule
+-- Marks what is to be told of a schedule: its occurrences of a day whose jobs have ended well. Whoever asks tells of
+-- the newest, for all of them, before it commits; a telling that fails rolls back and leaves them untold. All are
+-- locked, so that another worker, which passes over them, finds no older one to tell of instead.
+with untold as (
+  select r.due_at from evenfall.schedule_run r
+  join evenfall.job j on j.id = r.job_id and j.state in ('done', 'skipped')
+  where r.schedule = @schedule and r.due_at > clock_timestamp() - interval '1 day' and r.told_at is null
+  for update of r skip locked
+)
+update evenfall.schedule_run r set told_at = clock_timestamp()
+from untold where r.schedule = @schedule and r.due_at = untold.due_at
+returning r.due_at;

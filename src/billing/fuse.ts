@@ -29,7 +29,7 @@ export async function heldByFuse(
   }
   return new Retryable(`the fuse of ${kind} has blown; \`evenfall fuse status\` says by what`, {
     facts: { class: 'fuse_blown', subject: `fuse:${kind}` },
-    waiting: true,
+    held: true,
     afterMs: seconds(60),
   });
 }

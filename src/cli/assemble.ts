@@ -1,10 +1,14 @@
 import type { Logger } from 'pino';
 import { createAlerts } from '../alerts/alerts.ts';
+import { createHeartbeats } from '../alerts/heartbeats.ts';
 import type { Config } from '../config.ts';
 import type { AlertPort } from '../core/alert.ts';
+import type { HeartbeatPort } from '../core/heartbeat.ts';
 import { keyedHash } from '../core/hash.ts';
 import { keepToken } from '../core/keep-token.ts';
 import type { MailPort } from '../core/mail.ts';
+import type { Database } from '../db/connect.ts';
+import { createStripeGate } from '../db/stripe-gate.ts';
 import { createMailer } from '../mail/mailer.ts';
 import { senderName } from '../mail/sender.ts';
 import { createMailTransport } from '../mail/transport.ts';
@@ -24,8 +28,15 @@ export function buildHash(config: Config): (text: string) => string {
   return (text) => keyedHash(config.SECRET_KEY, text);
 }
 
-export function buildStripe(config: Config, log: Logger): StripeGateway {
-  return createStripeGateway({ secretKey: config.STRIPE_SECRET_KEY, apiBase: config.STRIPE_API_BASE, log });
+/** Behind the gate that all processes on this database share. */
+export function buildStripe(
+  config: Config,
+  parts: { readonly log: Logger; readonly database: Database; readonly random: () => number },
+): StripeGateway {
+  const { STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase } = config;
+  const requestsPerSecond = config.STRIPE_REQUESTS_PER_SECOND;
+  const gate = createStripeGate({ ...parts, requestsPerSecond });
+  return createStripeGateway({ secretKey, apiBase, log: parts.log, gate });
 }
 
 export function buildAlerts(
@@ -44,6 +55,12 @@ export function buildAlerts(
     log,
   });
   return { alerts, mail };
+}
+
+/** Undefined where no schedule has a monitor. */
+export function buildHeartbeats(config: Config): HeartbeatPort | undefined {
+  const urls = config.SCHEDULE_HEARTBEATS;
+  return urls === undefined ? undefined : createHeartbeats(urls);
 }
 
 /** Mails to customers, over the transport that the alerts have too. */

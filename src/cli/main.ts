@@ -23,13 +23,15 @@ Examples:
   evenfall snooze team:7 --why "they are on holiday" --until 2027-01-31T00:00:00Z
   evenfall timeline team:7
 
-Exit codes: 0 done or skipped, 1 failed, 2 called wrongly. Settings come from the environment: .env.example lists them.`;
+Exit codes: 0 done or skipped, 1 failed, 2 called wrongly.
+Settings come from the environment alone: .env.example lists them. To take them from a file: set -a; . ./.env; set +a`;
 
 // Commands are imported when they are called: `evenfall jobs` need not load Stripe, React and Bull Board.
 const program = new Command('evenfall')
   .description('Runs the endings of a SaaS.')
   .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError()
+  // not the help itself: what is wrong would scroll away
+  .showHelpAfterError('evenfall --help lists the commands, evenfall COMMAND --help what each takes.')
   .addHelpText('after', examples)
   .exitOverride();
 
@@ -55,8 +57,18 @@ program
 program
   .command('doctor')
   .description('says whether this installation can work and be trusted with deletion, and what to mend')
+  .option('--after-restore', 'what is known of a restored backup that holds the workers, instead of the rest')
+  .option('--why <text>', 'your answer to it: the workers go on')
+  .option('--unnoticed', 'answers though nothing was noticed: a physical copy bears no sign')
   .option('--json')
-  .action(run(async (options) => (await import('./commands/doctor.ts')).doctorCommand(options)));
+  .action(
+    run(async (options) => {
+      const wantsAnswer = options.afterRestore || options.why !== undefined || options.unnoticed;
+      return wantsAnswer
+        ? (await import('./doctor/after-restore.ts')).afterRestoreCommand(options)
+        : (await import('./commands/doctor.ts')).doctorCommand(options);
+    }),
+  );
 program.commandsGroup('Ask for work:');
 program
   .command('enqueue')
@@ -214,6 +226,15 @@ effect
   .option('--happened')
   .option('--did-not')
   .action(run(async (id, options) => (await import('./commands/dead.ts')).effectSettleCommand(id, options)));
+
+// a mistyped word would be taken for an argument of the one that is meant without a word
+for (const group of [fuse, dead, findings]) {
+  group.hook('preSubcommand', ({ args: [word = ''] }) => {
+    const names = group.commands.map((command) => command.name());
+    if (word === '' || word.startsWith('-') || ['help', ...names].includes(word)) return;
+    group.error(`error: unknown command '${word}'\n(evenfall ${group.name()} has ${names.join(', ')})`);
+  });
+}
 
 program.commandsGroup('Try it out:');
 program

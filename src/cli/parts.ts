@@ -43,5 +43,8 @@ export function buildPolicy(config: Config): Policy {
     fuseMax: config.POLICY_FUSE_MAX,
     fuseShare: config.POLICY_FUSE_SHARE,
     fuseUsers: config.POLICY_FUSE_USERS,
+    keepJobs: config.POLICY_KEEP_JOBS,
+    keepEffects: config.POLICY_KEEP_EFFECTS,
+    keepHistory: config.POLICY_KEEP_HISTORY,
   };
 }

@@ -25,7 +25,10 @@ export interface FindingAlert {
   readonly at: Date;
 }
 
-/** Tells people. Channels that are not configured are left out; resolves to those that took it. */
+/** Why nobody was told: as the outcome of the job that would have. */
+export const noChannel = 'no channel: set ALERT_EMAIL or ALERT_WEBHOOK_URL';
+
+/** Tells people. Channels that are not configured are left out; resolves to those that took it, none where none is. */
 export interface AlertPort {
   deadLetter(alert: DeadLetterAlert): Promise<string[]>;
   finding(alert: FindingAlert): Promise<string[]>;

@@ -43,18 +43,26 @@ export class Retryable extends JobFailure {
   override readonly name = 'Retryable';
   /** Not before this many milliseconds, whatever the kind's back-off says (Stripe's Retry-After). */
   readonly afterMs: number | undefined;
-  /** Nothing was tried because something else is down or busy: uses no attempt. */
+  /** Something else is down or busy, so it is not the job that failed: uses no attempt, only its time. */
   readonly waiting: boolean;
+  /** It waits for a person, who has been told: for as long as that takes, whatever its time. */
+  readonly held: boolean;
   /** The act may or may not have happened: whoever claimed it must ask before it tries again. */
   readonly outcomeUnknown: boolean;
 
   constructor(
     message: string,
-    options: FailureOptions & { afterMs?: number; waiting?: boolean; outcomeUnknown?: boolean },
+    options: FailureOptions & {
+      afterMs?: number;
+      waiting?: boolean;
+      held?: boolean;
+      outcomeUnknown?: boolean;
+    },
   ) {
     super(message, options);
     this.afterMs = options.afterMs;
-    this.waiting = options.waiting ?? false;
+    this.held = options.held ?? false;
+    this.waiting = this.held || (options.waiting ?? false);
     this.outcomeUnknown = options.outcomeUnknown ?? false;
   }
 }

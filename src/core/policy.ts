@@ -18,6 +18,10 @@ export interface Policy {
   readonly fuseShare: number;
   /** Unverified users deleted in 24 hours, at most. */
   readonly fuseUsers: number;
+  /** For how long what is over is kept: jobs and the machine's other records; what stops repeats; what explains. */
+  readonly keepJobs: string;
+  readonly keepEffects: string;
+  readonly keepHistory: string;
 }
 
 export const defaultPolicy: Policy = {
@@ -29,8 +33,29 @@ export const defaultPolicy: Policy = {
   fuseMax: 50,
   fuseShare: 0.05,
   fuseUsers: 2_000,
+  keepJobs: 'P90D',
+  keepEffects: 'P400D',
+  keepHistory: 'P3Y',
 };
 
 /** An ISO 8601 duration: whole numbers, no sign. JavaScript's and Postgres' regular expressions read it alike. */
 export const isoDuration =
   /^P(?=[0-9]|T[0-9])([0-9]+Y)?([0-9]+M)?([0-9]+W)?([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$/;
+
+/**
+ * How many days an ISO 8601 duration has at least and at most, whenever it begins: a month has 28 to 31, a year 365 or
+ * 366. To compare durations by, never to count with: that is done in SQL.
+ */
+export function daysOf(duration: string): { readonly least: number; readonly most: number } {
+  const [date = '', time = ''] = duration.split('T');
+  const count = (part: string, unit: string) => Number(new RegExp(`([0-9]+)${unit}`).exec(part)?.[1] ?? 0);
+  const years = count(date, 'Y') + Math.floor(count(date, 'M') / 12);
+  const months = count(date, 'M') % 12;
+  const exact =
+    count(date, 'W') * 7 +
+    count(date, 'D') +
+    count(time, 'H') / 24 +
+    count(time, 'M') / 1_440 +
+    count(time, 'S') / 86_400;
+  return { least: years * 365 + months * 28 + exact, most: years * 366 + months * 31 + exact };
+}

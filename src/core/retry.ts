@@ -1,11 +1,11 @@
 /** When a kind tries again, and when it gives up. */
 export interface RetryPolicy {
-  /** Attempts that may fail before the job is dead. Crashes, deploys and outages of our own use none. */
+  /** Attempts that may fail before the job is dead. Crashes, deploys and outages, of our own or of Stripe, use none. */
   readonly attempts: number;
   /** The first delay; it doubles from there. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** ISO 8601, from the time it was to run: after this it is dead, whatever attempts are left. */
+  /** ISO 8601, from the time it was to run: after this it is dead, whatever attempts are left and whatever it waits for. */
   readonly giveUpAfter: string;
   /**
    * How many times it may take its worker process down with it before it counts as poison. `migrate` writes it
@@ -17,6 +17,17 @@ export interface RetryPolicy {
 export const seconds = (n: number) => n * 1_000;
 export const minutes = (n: number) => n * 60_000;
 export const hours = (n: number) => n * 3_600_000;
+
+/**
+ * How long until a job that waits looks again: as long as it has waited already, from two seconds to a minute, of
+ * which half is random, so that what waits together does not come back together.
+ *
+ * @param random a number from 0 to 1
+ */
+export function waitDelayMs(waitedMs: number, random: number): number {
+  const full = Math.min(minutes(1), Math.max(seconds(2), waitedMs));
+  return Math.round(full / 2 + (full / 2) * random);
+}
 
 /**
  * Exponential back-off with equal jitter, capped: between half of and the whole of

@@ -96,13 +96,15 @@ type OfType = Parameters<typeof pg.types.getTypeParser>[0];
 
 /**
  * The settings that every session of ours needs: UTC (a day must have 24 hours), a lock time-out (a forgotten
- * transaction must not hang a worker), bigint as number (checked), intervals as text.
+ * transaction must not hang a worker), an end of transactions that nobody goes on with (a process that stands still
+ * would keep the locks of its jobs; 8 s, so that they run again within the 12 of P6), bigint as number (checked),
+ * intervals as text.
  */
 function sessionSettings(url: string, name: string): pg.ClientConfig {
   return {
     connectionString: url,
     application_name: name,
-    options: '-c TimeZone=UTC -c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000',
+    options: '-c TimeZone=UTC -c lock_timeout=5000 -c idle_in_transaction_session_timeout=8000',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     types: {

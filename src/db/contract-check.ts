@@ -10,17 +10,18 @@ import { lockDiagnoses } from './contract-locks.ts';
  * data. Changes nothing.
  *
  * @param databaseUrl as `DATABASE_URL`: what the worker may do is what counts
+ * @param migrate the command that applies the contract when it is mended
  */
-export async function checkContract(databaseUrl: string): Promise<Diagnosis[]> {
+export async function checkContract(databaseUrl: string, migrate: string): Promise<Diagnosis[]> {
   const [first, second] = [connection(databaseUrl), connection(databaseUrl)];
   try {
     await Promise.all([first.connect(), second.connect()]);
-    const problems = await shapeProblems(first);
+    const problems = await shapeProblems(first, migrate);
     // the rest asks what is missing here, and would only say so again
     if (problems.length > 0) return problems;
     return [
       { level: 'ok', about: 'evenfall.app_*', message: 'all views, columns and functions are there' },
-      ...(await idDiagnoses(first)),
+      ...(await idDiagnoses(first, migrate)),
       ...(await lockDiagnoses(first, second)),
       ...(await indexDiagnoses(first)),
       ...(await dataDiagnoses(first)),

@@ -29,7 +29,7 @@ const suspicions: readonly Suspicion[] = [
     about: 'evenfall.app_team.owner_id',
     sql: `exists (select from evenfall.app_team) and not exists (select from evenfall.app_team where owner_id is not null)`,
     message: 'no team at all has an owner: nobody could be told of its deletion',
-    fix: 'map the owner of a team in evenfall.app_team, then `evenfall migrate`',
+    fix: 'map the owner of a team in evenfall.app_team',
   },
   {
     about: 'evenfall.app_team.owner_id',

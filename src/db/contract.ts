@@ -71,8 +71,13 @@ export const idDomains = [
   { domain: 'app_user_id', view: 'app_user' },
 ] as const;
 
-/** Views, columns and functions that are missing or of a wrong type; all of them, each an error. */
-export async function shapeProblems(client: pg.Client): Promise<Diagnosis[]> {
+/**
+ * Views, columns and functions that are missing or of a wrong type; all of them, each an error.
+ *
+ * @param migrate the command that applies the contract when it is mended
+ */
+export async function shapeProblems(client: pg.Client, migrate: string): Promise<Diagnosis[]> {
+  const thenMigrate = `then \`${migrate}\``;
   const present = await presentColumns(client);
   const problems: Diagnosis[] = [];
   for (const [view, columns] of Object.entries(views)) {
@@ -87,14 +92,16 @@ export async function shapeProblems(client: pg.Client): Promise<Diagnosis[]> {
       continue;
     }
     for (const [name, wanted] of Object.entries(columns)) {
-      const problem = await columnProblem(client, present, { view, name, wanted });
+      const problem = await columnProblem(client, present, { view, name, wanted, thenMigrate });
       if (problem) problems.push(problem);
     }
   }
-  return [...problems, ...(await functionProblems(client)), ...(await namesakeProblems(client))];
+  return [
+    ...problems,
+    ...(await functionProblems(client, thenMigrate)),
+    ...(await namesakeProblems(client, thenMigrate)),
+  ];
 }
-
-const thenMigrate = 'then `evenfall migrate`';
 
 interface PresentColumn {
   readonly view: string;
@@ -128,7 +135,7 @@ async function presentColumns(client: pg.Client): Promise<Map<string, Map<string
 async function columnProblem(
   client: pg.Client,
   present: Map<string, Map<string, PresentColumn>>,
-  { view, name, wanted }: { view: string; name: string; wanted: Column },
+  { view, name, wanted, thenMigrate }: { view: string; name: string; wanted: Column; thenMigrate: string },
 ): Promise<Diagnosis | undefined> {
   const about = `evenfall.${view}.${name}`;
   const column = present.get(view)?.get(name);
@@ -180,7 +187,7 @@ async function fits(
   return rows.length > 0;
 }
 
-async function functionProblems(client: pg.Client): Promise<Diagnosis[]> {
+async function functionProblems(client: pg.Client, thenMigrate: string): Promise<Diagnosis[]> {
   const { rows } = await client.query<{ name: string; others: string | null }>(
     `select name, (
        select string_agg('(' || pg_get_function_identity_arguments(p.oid) || ')', ', ')
@@ -200,7 +207,7 @@ async function functionProblems(client: pg.Client): Promise<Diagnosis[]> {
  * In a function in SQL a column goes before a parameter of its name: `where id = id` holds for every row, and
  * `app_delete_team` would delete them all.
  */
-async function namesakeProblems(client: pg.Client): Promise<Diagnosis[]> {
+async function namesakeProblems(client: pg.Client, thenMigrate: string): Promise<Diagnosis[]> {
   const { rows } = await client.query<{ name: string; parameter: string; body: string }>(
     `select p.proname as name, p.proargnames[1] as parameter, p.prosrc as body
      from unnest($1::text[]) name
@@ -233,7 +240,7 @@ export function exampleOf(name: string): string {
 }
 
 /** An id whose type has changed since the last `evenfall migrate`: the doors would take the old one's texts. */
-export async function idDiagnoses(client: pg.Client): Promise<Diagnosis[]> {
+export async function idDiagnoses(client: pg.Client, migrate: string): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   for (const { domain, view } of idDomains) {
     const { wanted, present } = await idTypes(client, domain, view);
@@ -242,7 +249,7 @@ export async function idDiagnoses(client: pg.Client): Promise<Diagnosis[]> {
       level: 'error',
       about: `evenfall.${domain}`,
       message: `evenfall.${view}.id is ${wanted}, and evenfall.${domain} ${present === null ? 'is missing' : `still ${present}`}`,
-      fix: 'run `evenfall migrate`',
+      fix: `run \`${migrate}\``,
     });
   }
   return found;

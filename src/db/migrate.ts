@@ -5,6 +5,8 @@ import pg from 'pg';
 import type { AnyJob } from '../core/job.ts';
 import { Misconfigured } from '../core/errors.ts';
 import { packageRoot } from '../package-root.ts';
+import { contractOrigin, migrateWith, recordContract } from './contract-origin.ts';
+import type { ContractOrigin } from './contract-origin.ts';
 import { idDomains, idTypes, shapeProblems } from './contract.ts';
 
 export interface MigrateOptions {
@@ -20,7 +22,7 @@ export interface MigrateOptions {
  * Brings the database up to date: migrations, then the contract with the app's data, then functions (always
  * the current ones), then the kinds. Safe to run again and by several processes at once: the second waits.
  *
- * @throws Misconfigured when the contract does not fit the database
+ * @throws Misconfigured when the contract does not fit the database, or the one that ships would replace an own one
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
   const client = new pg.Client({
@@ -46,7 +48,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     for (const migration of applied) options.log(`applied ${migration.name}`);
     // node-pg-migrate leaves its own, and an adopter's contract may name tables as its app does
     await client.query('reset search_path');
-    await applyContract(client, options.contractFile ?? join(packageRoot, 'sql', 'contract.sql'));
+    await applyContract(client, await contractOrigin(client, options.contractFile));
     for (const file of sqlFiles('functions')) await client.query(readFileSync(file, 'utf8'));
     await writeKinds(client, options.kinds);
     options.log(`${options.kinds.length} kinds of job known; the database is up to date`);
@@ -64,7 +66,7 @@ function sqlFiles(folder: string): string[] {
 }
 
 /** The contract's views and functions, and domains of the views' own id types (docs/protocol.md, "The contract's ids"). */
-async function applyContract(client: pg.Client, file: string): Promise<void> {
+async function applyContract(client: pg.Client, { path: file, own }: ContractOrigin): Promise<void> {
   let text;
   try {
     text = readFileSync(file, 'utf8');
@@ -74,8 +76,9 @@ async function applyContract(client: pg.Client, file: string): Promise<void> {
   try {
     await client.query('begin');
     await client.query(text);
-    await requireShape(client, file);
+    await requireShape(client, file, migrateWith(own));
     for (const { domain, view } of idDomains) await writeIdDomain(client, domain, view);
+    await recordContract(client, own);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');
@@ -93,8 +96,8 @@ async function applyContract(client: pg.Client, file: string): Promise<void> {
 }
 
 /** All that is missing or of a wrong type at once: the adopter mends the contract in one go. */
-async function requireShape(client: pg.Client, file: string): Promise<void> {
-  const problems = await shapeProblems(client);
+async function requireShape(client: pg.Client, file: string, migrateAgain: string): Promise<void> {
+  const problems = await shapeProblems(client, migrateAgain);
   if (problems.length === 0) return;
   const lines = problems.map(({ message, fix }) => `  ${message}:\n    ${fix?.replaceAll('\n', '\n    ')}`);
   throw new Misconfigured(

@@ -5,6 +5,8 @@ import pg from 'pg';
 import type { Log } from '../core/context.ts';
 import { Misconfigured } from '../core/errors.ts';
 import type { QueueName } from '../core/job.ts';
+import { noMemory, redisMemory } from './memory.ts';
+import type { QueueMemory } from './memory.ts';
 import { checkRedis } from './redis-check.ts';
 
 /** What a BullMQ job carries: which row it stands for; the payload only so that Bull Board can show it. */
@@ -48,6 +50,12 @@ export interface QueueBackend {
   check(): Promise<void>;
   /** Rejects when the backend does not answer. */
   ping(): Promise<void>;
+  /**
+   * What it remembers of a database, beside the queues.
+   *
+   * @param identity of the database, as it was recorded
+   */
+  memoryOf(identity: string): QueueMemory;
   close(): Promise<void>;
 }
 
@@ -110,6 +118,7 @@ export function redisBackend(url: string, log: Log, production = false): QueueBa
     async ping() {
       await producer.ping();
     },
+    memoryOf: (identity) => redisMemory(producer, `${prefix}:installation:${identity}`),
     async close() {
       producer.disconnect();
     },
@@ -173,6 +182,7 @@ export function postgresBackend(url: string, log: Log): QueueBackend {
     async ping() {
       await pool.query('select 1');
     },
+    memoryOf: () => noMemory,
     close: () => pool.end(),
   };
 }

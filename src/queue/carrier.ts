@@ -9,6 +9,8 @@ const troubleDelayMs = 1_000;
 /**
  * Carries one BullMQ job to the runner and its end back: done, moved to delayed without using an attempt, or
  * failed. Only a dead job fails in BullMQ, so its failed set is exactly the dead letters.
+ *
+ * @param onParted told when BullMQ did not take the job back, though its row says that it has it
  */
 export async function carry(
   runner: Runner,
@@ -16,6 +18,7 @@ export async function carry(
   token: string,
   signal: AbortSignal,
   log: Log,
+  onParted: () => void,
 ): Promise<string> {
   let ended;
   try {
@@ -41,6 +44,7 @@ export async function carry(
   await job.moveToDelayed(Date.now() + ended.inMs, token).catch((error: unknown) => {
     // Redis lost it, or is away: the row waits in Postgres and the reconciler brings it back
     log.warn({ jobId: job.data.id, err: error }, 'BullMQ could not delay the job');
+    onParted();
   });
   throw new DelayedError();
 }

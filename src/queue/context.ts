@@ -41,7 +41,8 @@ export interface ContextParts extends Adapters {
 /** What one run of a job may touch. */
 export function buildContext(parts: ContextParts): Context {
   const { database, run, kind, teamId, now, signal } = parts;
-  const effects = effectLedger(parts);
+  const failpoint: AtFailpoint = (point) => parts.failpoint(point, kind);
+  const effects = effectLedger({ ...parts, failpoint });
   const history: Context['history'] = async (tx, entry) => {
     await tx.recordHistory({
       at: now,
@@ -72,10 +73,10 @@ export function buildContext(parts: ContextParts): Context {
           const { jobId, runNo } = run;
           if ((await tx.holdRun({ jobId, runNo })).length === 0) throw new StaleRun(jobId, runNo);
         }
-        await parts.failpoint('transaction.written');
+        await failpoint('transaction.written');
         return written;
       });
-      await parts.failpoint('transaction.committed');
+      await failpoint('transaction.committed');
       return result;
     },
     async find(tx, { teamId: about = null, detail = {}, ...finding }) {

@@ -5,11 +5,14 @@ import type { Database } from '../db/connect.ts';
 import { ticketId } from './backend.ts';
 import type { QueueBackend, TicketQueue } from './backend.ts';
 import { lease } from './heartbeat.ts';
+import { answerCommand, signs } from './installation.ts';
+import type { QueueMemory } from './memory.ts';
 
 export interface DispatcherOptions {
   readonly database: Database;
   readonly queues: ReadonlyMap<QueueName, TicketQueue>;
   readonly jobOptions: QueueBackend['jobOptions'];
+  readonly memory: Pick<QueueMemory, 'noteDispatched'>;
   readonly jobs: readonly AnyJob[];
   readonly log: Log;
   readonly failpoint: AtFailpoint;
@@ -18,8 +21,13 @@ export interface DispatcherOptions {
 /** Polling is the truth; NOTIFY only makes it prompt (and does not exist behind a transaction pooler). */
 const pollMs = 1_000;
 /** A Redis that does not answer must not hold the claimed rows' locks. */
-const addTimeoutMs = 5_000;
+export const addTimeoutMs = 5_000;
 const promoteBatch = 1_000;
+
+/** A number that this process has had committed before is given out again. */
+class WentBack extends Error {
+  override readonly name = 'WentBack';
+}
 
 /**
  * Moves due rows into BullMQ, a window at a time: by priority, then round-robin over teams, then age. What
@@ -29,6 +37,7 @@ export class Dispatcher {
   private readonly options: DispatcherOptions;
   /** Whose turn it was last, by queue: the next round begins after it. */
   private readonly turns = new Map<QueueName, string>();
+  private highestDispatchNo = 0;
   private wake: () => void = () => {};
   private knocked = false;
   private stopped = false;
@@ -57,16 +66,22 @@ export class Dispatcher {
 
   /** One round over all queues; resolves to the number of jobs dispatched. */
   async round(): Promise<number> {
-    const { statements } = this.options.database;
+    const { memory, database } = this.options;
+    const { statements } = database;
     await statements.promoteDue({ batch: promoteBatch });
-    const kinds = (await statements.activeKinds({ kinds: this.options.jobs.map((job) => job.name) })).map(
-      (row) => row.kind,
-    );
+    const [active, held] = await Promise.all([
+      statements.activeKinds({ kinds: this.options.jobs.map((job) => job.name) }),
+      statements.heldInstallation(),
+    ]);
+    if (held.length > 0) return 0;
+    const kinds = active.map((row) => row.kind);
     const rooms = await statements.roomByQueue({ queues: [...this.options.queues.keys()], lease });
     let dispatched = 0;
     for (const { queue, room } of rooms) {
       if (room > 0) dispatched += await this.fill(queue as QueueName, room, kinds);
     }
+    // committed, so Postgres knows it for good; nobody waits for it, and a Redis that is away notes the next one
+    if (dispatched > 0) void memory.noteDispatched(this.highestDispatchNo).catch(() => {});
     return dispatched;
   }
 
@@ -92,6 +107,7 @@ export class Dispatcher {
     const claimed = await database.transaction(async (tx) => {
       const rows = await tx.claim({ queue: name, slots, after, kinds });
       if (rows.length === 0) return rows;
+      if (rows.some((row) => row.dispatchNo <= this.highestDispatchNo)) throw new WentBack();
       await failpoint('dispatch.claimed');
       const tickets = rows.map((row) => ({
         name: row.kind,
@@ -103,6 +119,7 @@ export class Dispatcher {
       return rows;
     });
     if (claimed.length > 0) await failpoint('dispatch.committed');
+    this.highestDispatchNo = Math.max(this.highestDispatchNo, ...claimed.map((row) => row.dispatchNo));
     return claimed;
   }
 
@@ -112,10 +129,21 @@ export class Dispatcher {
       try {
         if ((await this.round()) > 0) continue;
       } catch (error) {
-        this.options.log.warn({ err: error }, 'dispatching failed; it is tried again');
+        await this.failed(error);
       }
       if (!this.knocked) await this.sleep();
     }
+  }
+
+  private async failed(reason: unknown): Promise<void> {
+    const { database, log } = this.options;
+    if (!(reason instanceof WentBack)) {
+      log.warn({ err: reason }, 'dispatching failed; it is tried again');
+      return;
+    }
+    log.error({}, `${signs.went_back}. No job starts before a person has answered: \`${answerCommand}\``);
+    const { highestDispatchNo } = this;
+    await database.statements.holdInstallation({ sign: 'went_back', highestDispatchNo }).catch(() => {});
   }
 
   private async sleep(): Promise<void> {

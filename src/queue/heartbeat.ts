@@ -6,6 +6,16 @@ import type { Database } from '../db/connect.ts';
 export const heartbeatMs = 1_000;
 export const lease = 'PT5S';
 
+/** What a worker's row says of it. */
+interface RegisteredWorker {
+  readonly id: string;
+  /** Jobs at once, in each queue. */
+  readonly concurrency: number;
+  /** The names of the kinds that its code has. */
+  readonly kinds: string[];
+  readonly queueBackend: string;
+}
+
 /**
  * Renews this worker's row, on the database's clock and on a connection of its own: busy jobs must not make
  * a living worker look dead.
@@ -13,11 +23,11 @@ export const lease = 'PT5S';
 export class Heartbeat {
   private readonly stopping = new AbortController();
   private readonly database: Database;
-  private readonly worker: { id: string; concurrency: number };
+  private readonly worker: RegisteredWorker;
   private readonly log: Log;
   private loop: Promise<void> | undefined;
 
-  constructor(database: Database, worker: { id: string; concurrency: number }, log: Log) {
+  constructor(database: Database, worker: RegisteredWorker, log: Log) {
     this.database = database;
     this.worker = worker;
     this.log = log;

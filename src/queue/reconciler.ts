@@ -7,9 +7,12 @@ import type { Database } from '../db/connect.ts';
 import type { FindDispatchedRow } from '../../sql/queries.gen.ts';
 import { ticketId } from './backend.ts';
 import type { TicketQueue } from './backend.ts';
+import { addTimeoutMs } from './dispatcher.ts';
 import { dispatchedRows, statesOf } from './drift.ts';
 import { lease } from './heartbeat.ts';
+import type { QueueMemory } from './memory.ts';
 import type { Runner } from './runner.ts';
+import { tellOfWaiting } from './waiting.ts';
 
 export interface ReconcilerOptions {
   readonly database: Database;
@@ -20,22 +23,31 @@ export interface ReconcilerOptions {
   readonly log: Log;
   readonly failpoint: AtFailpoint;
   readonly onChange: () => void;
+  readonly memory: Pick<QueueMemory, 'life'>;
+  /** The queues may have been lost: sets up anew what stands in no row. */
+  readonly onLoss: () => Promise<void>;
 }
 
 const rescueMs = 2_000;
+const watchMs = 2_000;
 const reconcileMs = 60_000;
+/** What was added before a loss is committed by then, or never will be. */
+const underWayMs = addTimeoutMs;
 /** BullMQ delays on its workers' clocks; one that is wrong may hold a job back this long. */
 const overdueMs = 10_000;
 
 /**
- * Brings rows and BullMQ together again after a crash or a loss: dead workers' jobs every two seconds,
- * everything else every minute and at boot.
+ * Brings rows and BullMQ together again after a crash or a loss: dead workers' jobs every two seconds, everything
+ * else every minute, at boot, and as soon as the queues' server is seen to have lost what it held.
  */
 export class Reconciler {
   private readonly options: ReconcilerOptions;
   private readonly kinds: ReadonlyMap<string, AnyJob>;
   private readonly stopping = new AbortController();
   private loops: Promise<void>[] = [];
+  /** Of the queues, as they were when everything in them was last looked at. */
+  private life: string | undefined;
+  private isParted = false;
 
   constructor(options: ReconcilerOptions) {
     this.options = options;
@@ -43,7 +55,16 @@ export class Reconciler {
   }
 
   start(): void {
-    this.loops = [this.every(rescueMs, () => this.rescue()), this.every(reconcileMs, () => this.reconcile())];
+    this.loops = [
+      this.every(rescueMs, () => this.rescue()),
+      this.every(reconcileMs, () => this.reconcile()),
+      this.every(watchMs, () => this.watch()),
+    ];
+  }
+
+  /** A row says that BullMQ has it, and BullMQ has just said that it has not: the next look compares everything. */
+  parted(): void {
+    this.isParted = true;
   }
 
   async stop(): Promise<void> {
@@ -65,8 +86,38 @@ export class Reconciler {
     if (rescued.length > 0) onChange();
   }
 
-  /** Compares each dispatched row with what BullMQ knows, and corrects what cannot be. */
-  async reconcile(): Promise<void> {
+  /**
+   * Compares everything at once when the queues have another life than before: emptied, or started again and perhaps
+   * without what they were given last. Redis that is away is not lost.
+   */
+  async watch(): Promise<void> {
+    const { memory, onLoss, log } = this.options;
+    const life = await memory.life().catch(() => undefined);
+    if (life === undefined || (life === this.life && !this.isParted)) return;
+    const isLoss = this.life !== undefined && life !== this.life;
+    this.isParted = false;
+    try {
+      if (isLoss) log.warn({}, 'the queues were emptied or started again: what they have lost is put back');
+      // a dispatched row was added before it was committed, so even the youngest must be there
+      await this.reconcile('PT0S');
+      if (isLoss) {
+        await onLoss();
+        await sleep(underWayMs, undefined, { signal: this.stopping.signal }).catch(() => {});
+        await this.reconcile('PT0S');
+      }
+      this.life = life;
+    } catch (error) {
+      this.isParted = true;
+      throw error;
+    }
+  }
+
+  /**
+   * Compares each dispatched row with what BullMQ knows, and corrects what cannot be.
+   *
+   * @param settleTime ISO 8601: dispatches younger than this are left for the next time
+   */
+  async reconcile(settleTime = 'PT5S'): Promise<void> {
     const { database, queues, jobs, log, onChange } = this.options;
     const known = {
       kinds: jobs.map((job) => job.name),
@@ -74,9 +125,9 @@ export class Reconciler {
     };
     let changed = (await database.statements.unpark(known)).length;
     await database.statements.forgetDeadWorkers();
-    await database.statements.forgetIdempotencyKeys();
+    await tellOfWaiting(database.statements);
     for (const [name, queue] of queues) {
-      for await (const rows of dispatchedRows(database.statements, name, 'PT5S')) {
+      for await (const rows of dispatchedRows(database.statements, name, settleTime)) {
         changed += await this.compare(queue, rows);
       }
     }

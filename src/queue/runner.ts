@@ -3,7 +3,7 @@ import type { AtFailpoint } from '../core/failpoints.ts';
 import type { AnyJob } from '../core/job.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { payloadProblem } from '../core/payload.ts';
-import { retryDelayMs } from '../core/retry.ts';
+import { retryDelayMs, waitDelayMs } from '../core/retry.ts';
 import { isPassingTrouble } from '../db/trouble.ts';
 import type { StartRow } from '../../sql/queries.gen.ts';
 import { buildContext } from './context.ts';
@@ -37,6 +37,9 @@ export type Ended =
 
 /** Aborts a run because the worker shuts down: the job is given back, nothing has failed. */
 export const shutdownReason = new Error('the worker shuts down');
+
+/** Of a snooze that is no failure: what was told before stays. */
+const unsaid = { error: null, publicMessage: null };
 
 /** Another worker still holds the row; its lease may be about to end. */
 const busyDelayMs = 2_000;
@@ -127,17 +130,17 @@ export class Runner {
     if (!row) return { as: 'nothing', summary: 'no longer current' };
     if (row.state !== 'dead') return { as: 'nothing', summary: 'failed, but was asked for again' };
     this.options.log.error({ jobId: id, kind: job?.name, deadLetterId: row.deadLetterId, ...facts }, 'dead');
-    await this.options.failpoint('dead.written');
+    await this.options.failpoint('dead.written', job?.name);
     return { as: 'dead', summary: facts.message };
   }
 
   private async runStarted(id: number, job: AnyJob, row: StartRow, signal: AbortSignal): Promise<Ended> {
-    await this.options.failpoint('run.started');
+    await this.options.failpoint('run.started', job.name);
     let outcome: Outcome;
     try {
       outcome = await this.execute(id, job, row, signal);
-      await this.options.failpoint('run.ended');
-      return await this.record(id, row.runNo, outcome);
+      await this.options.failpoint('run.ended', job.name);
+      return await this.record(id, job, row.runNo, outcome);
     } catch (error) {
       return await this.fail(id, job, row, error, signal);
     }
@@ -167,12 +170,12 @@ export class Runner {
     return await withinTime(job, time, job.run(context, row.payload as never));
   }
 
-  private async record(id: number, runNo: number, outcome: Outcome): Promise<Ended> {
+  private async record(id: number, job: AnyJob, runNo: number, outcome: Outcome): Promise<Ended> {
     const { database, kill, failpoint } = this.options;
     if (outcome.kind === 'snoozed') {
       const inMs = Math.max(0, outcome.until.getTime() - (await this.businessNow()));
       const [row] = await persist(
-        () => database.statements.snooze({ id, runNo, delayMs: inMs, waiting: false, error: null }),
+        () => database.statements.snooze({ id, runNo, delayMs: inMs, waiting: false, ...unsaid }),
         kill,
       );
       return this.later(row?.state, inMs, `snoozed: ${outcome.reason}`);
@@ -192,7 +195,7 @@ export class Runner {
       kill,
     );
     if (!row) return { as: 'nothing', summary: 'no longer current' };
-    await failpoint('outcome.written');
+    await failpoint('outcome.written', job.name);
     return { as: 'finished', summary: outcome.kind === 'skipped' ? `skipped: ${outcome.reason}` : 'done' };
   }
 
@@ -219,33 +222,27 @@ export class Runner {
     const facts = describeFailure(error);
     if (facts.class === 'unexpected')
       log.error({ jobId: id, kind: job.name, err: error }, 'unexpected failure');
-    const passing = isPassingTrouble(error);
-    if (passing || (error instanceof Retryable && error.waiting)) {
-      const inMs = error instanceof Retryable && error.afterMs !== undefined ? error.afterMs : 1_000;
-      const snooze = { id, runNo, delayMs: inMs, waiting: true, error: facts };
-      const [written] = await persist(() => database.statements.snooze(snooze), kill);
+    const retryable = error instanceof Retryable ? error : undefined;
+    const waits = retryable?.waiting ?? isPassingTrouble(error);
+    const held = retryable?.held ?? false;
+    const failed = row.attempts + (waits ? 0 : 1);
+    const [clock] = await persist(() => database.statements.waited({ id }), kill);
+    const inMs = waits
+      ? (retryable?.afterMs ?? waitDelayMs(clock?.waitedMs ?? 0, this.options.random()))
+      : Math.max(retryDelayMs(job.retry, failed, this.options.random()), retryable?.afterMs ?? 0);
+    const late = (clock?.now ?? row.dbNow).getTime() + inMs > row.deadlineAt.getTime();
+    const wornOut = !waits && failed >= job.retry.attempts;
+    if (wornOut || (late && !held)) return await this.bury(id, runNo, error, job);
+
+    const publicMessage = retryable?.publicMessage ?? job.publicMessages?.retrying ?? null;
+    const later = { id, runNo, delayMs: inMs, error: facts, publicMessage };
+    if (waits) {
+      const [written] = await persist(() => database.statements.snooze({ ...later, waiting: !held }), kill);
+      if (clock?.waitedMs === null) log.info({ jobId: id, kind: job.name, inMs, ...facts }, 'waits');
       return this.later(written?.state, inMs, `waiting: ${facts.message}`);
     }
-
-    const failed = row.attempts + 1;
-    const backoffMs = retryDelayMs(job.retry, failed, this.options.random());
-    const inMs = Math.max(backoffMs, error instanceof Retryable ? (error.afterMs ?? 0) : 0);
-    const [clock] = await persist(() => database.statements.databaseNow(), kill);
-    const late = (clock?.now ?? row.dbNow).getTime() + inMs > row.deadlineAt.getTime();
-    if (failed >= job.retry.attempts || late) return await this.bury(id, runNo, error, job);
-
-    const retry = {
-      id,
-      runNo,
-      delayMs: inMs,
-      error: facts,
-      publicMessage:
-        (error instanceof Retryable ? error.publicMessage : undefined) ??
-        job.publicMessages?.retrying ??
-        null,
-    };
-    const [written] = await persist(() => database.statements.retry(retry), kill);
-    await this.options.failpoint('retry.written');
+    const [written] = await persist(() => database.statements.retry(later), kill);
+    await this.options.failpoint('retry.written', job.name);
     log.warn({ jobId: id, kind: job.name, attempt: failed, inMs, ...facts }, 'failed, will try again');
     return this.later(written?.state, inMs, `attempt ${failed} failed: ${facts.message}`);
   }

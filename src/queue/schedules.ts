@@ -34,6 +34,11 @@ function occurrenceRequest(database: Pick<Database, 'sweeps'>, kind: string) {
     : { kind, payload: {}, key: 'schedule' };
 }
 
+/** The kind of the jobs that a schedule's occurrences have: `sweep`, or the schedule's own. */
+export function occurrenceKind(database: Pick<Database, 'sweeps'>, schedule: string): string {
+  return occurrenceRequest(database, schedule).kind;
+}
+
 /**
  * Accounts for every occurrence of a schedule that is due by the database's clock and is not accounted for: each
  * gets its one row, and those that run their job, in one transaction. Any number of racing or late ticks do the
@@ -81,19 +86,26 @@ export interface ScheduleReport {
   readonly next: Date | null;
   /** For how many seconds the oldest occurrence that is due has not been accounted for; 0 when all are. */
   readonly late: number;
+  /** When the last occurrence was due whose job ran to its end, done or skipped. */
+  readonly finished: Date | null;
+  /** How many seconds ago that was; where there is none, since when the schedule is known. Null: not known yet. */
+  readonly age: number | null;
 }
 
 /** Every schedule of the code, as the database knows it. */
 export async function reportSchedules(
-  database: Database,
+  { statements }: Pick<Database, 'statements'>,
   jobs: readonly AnyJob[],
 ): Promise<ScheduleReport[]> {
   const scheduled = scheduledJobs(jobs);
-  const states = await database.statements.scheduleStates({ names: scheduled.map((job) => job.name) });
-  const [clock] = await database.statements.databaseNow();
+  const names = scheduled.map((job) => job.name);
+  const states = await statements.scheduleStates({ names });
+  const ends = new Map((await statements.scheduleEnds({ names })).map((end) => [end.name, end]));
+  const [clock] = await statements.databaseNow();
   const now = clock?.now ?? new Date(0);
   return scheduled.map(({ name, schedule }) => {
     const state = states.find((known) => known.name === name);
+    const end = ends.get(name);
     return {
       name,
       pattern: schedule.cron,
@@ -101,6 +113,8 @@ export async function reportSchedules(
         state?.lastDueAt && state.lastOutcome ? { dueAt: state.lastDueAt, outcome: state.lastOutcome } : null,
       next: nextOccurrence(schedule.cron, now) ?? null,
       late: state ? lateSeconds(state) : 0,
+      finished: end?.dueAt ?? null,
+      age: end ? Math.floor(end.ageSeconds) : null,
     };
   });
 }

@@ -28,6 +28,11 @@ export class DeadlinePassed extends Error {
   }
 }
 
+/** The SDK wanted to try again, and there was no turn for that. What became of its first request it alone knows. */
+export class NoSecondTurn extends Error {
+  override readonly name = 'NoSecondTurn';
+}
+
 /**
  * The answer, if it is one. stripe-node (23.1.0) takes every JSON object without an `error` for a success: a
  * `503 {}` resolves. Each call that is made here answers a success with 200 (docs.stripe.com/api/errors).

@@ -4,6 +4,7 @@ import { succeeded, withDeadline } from './answer.ts';
 import type { Origin } from './answer.ts';
 import { classifyStripeFailure } from './classify.ts';
 import { toPage } from './mapping.ts';
+import type { Turns } from './turns.ts';
 
 /** How one request is made: what it is about is checked, then it is sent, judged and read, or classified. */
 
@@ -23,15 +24,20 @@ export type Ask = <T extends { object: string }, R>(
   read: (answer: Stripe.Response<T>) => R,
 ) => Promise<R>;
 
-/** One request, of which the deadline covers the SDK's own retry too. */
-export function createAsk({ deadlineMs, livemode }: { deadlineMs: number; livemode: boolean }): Ask {
-  return async (about, request, read) => {
-    try {
-      return read(succeeded(await withDeadline(deadlineMs, request()), about.object));
-    } catch (error) {
-      throw classifyStripeFailure(error, { ...about, livemode });
-    }
-  };
+export interface AskSettings {
+  readonly deadlineMs: number;
+  readonly livemode: boolean;
+  readonly turns: Turns;
+}
+
+/** One request in its turn, of which the deadline covers the SDK's own retry too. */
+export function createAsk({ deadlineMs, livemode, turns }: AskSettings): Ask {
+  return (about, request, read) =>
+    turns.take(
+      about,
+      async () => read(succeeded(await withDeadline(deadlineMs, request()), about.object)),
+      (error) => classifyStripeFailure(error, { ...about, livemode }),
+    );
 }
 
 /** A list to its end, page by page; whoever has seen enough stops asking. */

@@ -1,7 +1,7 @@
 import Stripe from 'stripe';
 import { Retryable, Terminal } from '../core/errors.ts';
 import type { FailureFacts } from '../core/errors.ts';
-import { DeadlinePassed, UnusableAnswer } from './answer.ts';
+import { DeadlinePassed, NoSecondTurn, UnusableAnswer } from './answer.ts';
 
 /** What was asked of Stripe when it failed. */
 export interface Asked {
@@ -20,9 +20,10 @@ export interface Asked {
  *
  * | class                 | verdict             | when                                                     |
  * |-----------------------|---------------------|----------------------------------------------------------|
- * | `stripe_unavailable`  | Retryable, unknown  | no connection, a time-out, our deadline, 500 and above   |
- * | `stripe_unclear`      | Retryable, unknown  | no success and no error of Stripe's, or not from the SDK |
- * | `stripe_rate_limited` | Retryable, waiting  | 429: the limiter runs before anything else               |
+ * | `stripe_unavailable`  | waiting, unknown    | no connection, a time-out, our deadline, 500 and above   |
+ * | `stripe_unclear`      | waiting, unknown    | no success and no error of Stripe's                      |
+ * |                       | Retryable, unknown  | nothing of the SDK's: a fault of ours in reading it      |
+ * | `stripe_rate_limited` | waiting             | 429: the limiter runs before anything else               |
  * | `stripe_busy`         | Retryable           | 429 `lock_timeout`: another request holds the object     |
  * |                       | Retryable, unknown  | 409: our own first try may still be under way            |
  * | `not_found`           | Terminal            | 404 `resource_missing` of the id in the URL, as also of  |
@@ -33,7 +34,10 @@ export interface Asked {
  * |                       |                     | idempotency key used for something else                  |
  * | `stripe_refused`      | Terminal            | every other 4xx, `resource_missing` of a parameter too   |
  *
- * Beside these the gateway has `bad_id`, Terminal: what it was given is no id, or no e-mail, so it asked nothing.
+ * `waiting` is Retryable without using an attempt: Stripe does not work, which is not the job's failure.
+ *
+ * Beside these the gateway has `bad_id`, Terminal: what it was given is no id, or no e-mail, so it asked nothing. The
+ * gate has `stripe_down` and `stripe_budget`, waiting: nothing was sent (src/core/stripe-gate.ts).
  *
  * Sources: docs.stripe.com/api/errors, docs.stripe.com/error-low-level, docs.stripe.com/rate-limits; how
  * stripe-node 23.1.0 turns answers into errors was tried out case by case (the test's table).
@@ -59,24 +63,44 @@ export function classifyStripeFailure(error: unknown, asked: Asked): Retryable |
   });
 }
 
+/**
+ * What a failure says of Stripe itself: `down`, that it does not work; `works`, that this was an answer of its own;
+ * `nothing`: it was too busy to look at the request, or the request never left.
+ */
+export function whatItTells(error: unknown): 'works' | 'down' | 'nothing' {
+  if (!(error instanceof Stripe.errors.StripeError)) return judge(error).down ? 'down' : 'nothing';
+  if (error.detail instanceof NoSecondTurn) return 'nothing';
+  const verdict = judge(error);
+  if (verdict.down) return 'down';
+  const isAnswer = !(error instanceof Stripe.errors.StripeConnectionError) && verdict !== RATE_LIMITED;
+  return isAnswer ? 'works' : 'nothing';
+}
+
 interface Verdict {
   readonly class: string;
   readonly says: string;
   readonly terminal?: true;
   readonly waiting?: true;
   readonly outcomeUnknown?: true;
+  /** Stripe itself does not work. */
+  readonly down?: true;
 }
 
 const UNAVAILABLE: Verdict = {
   class: 'stripe_unavailable',
   says: 'Stripe was not available when asked to',
+  waiting: true,
   outcomeUnknown: true,
+  down: true,
 };
 const UNCLEAR: Verdict = {
   class: 'stripe_unclear',
   says: 'Stripe gave no clear answer when asked to',
+  waiting: true,
   outcomeUnknown: true,
+  down: true,
 };
+const UNFORESEEN: Verdict = { class: UNCLEAR.class, says: UNCLEAR.says, outcomeUnknown: true };
 const RATE_LIMITED: Verdict = {
   class: 'stripe_rate_limited',
   says: 'Stripe was over its rate limit when asked to',
@@ -115,7 +139,7 @@ const REFUSED: Verdict = { class: 'stripe_refused', says: 'Stripe refused to', t
 function judge(error: unknown): Verdict {
   if (error instanceof UnusableAnswer) return error.statusCode >= 500 ? UNAVAILABLE : UNCLEAR;
   if (error instanceof DeadlinePassed) return UNAVAILABLE;
-  if (!(error instanceof Stripe.errors.StripeError)) return UNCLEAR;
+  if (!(error instanceof Stripe.errors.StripeError)) return UNFORESEEN;
   if (error instanceof Stripe.errors.StripeConnectionError) {
     // Never leaves the machine, and never will: it only looks like a connection that failed.
     return systemCode(error) === 'ERR_INVALID_CHAR' ? BUG : UNAVAILABLE;
@@ -200,7 +224,7 @@ const LONGEST_WAIT_S = 3600;
  */
 function retryAfterMs(error: unknown): number | undefined {
   if (!(error instanceof Stripe.errors.StripeError) || error.statusCode !== 429) return undefined;
-  const seconds = /^\d+$/.exec(error.headers?.['retry-after'] ?? '')?.[0];
+  const seconds = /^[1-9]\d*$/.exec(error.headers?.['retry-after'] ?? '')?.[0];
   return seconds === undefined ? undefined : Math.min(Number(seconds), LONGEST_WAIT_S) * 1000;
 }
 

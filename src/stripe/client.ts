@@ -9,6 +9,8 @@ export interface StripeSettings {
   readonly log: Log;
   /** Told of every answer, for metrics; without bodies. What it throws is logged. */
   readonly onRequest?: ((request: StripeRequest) => void) | undefined;
+  /** Awaited before each request that leaves, the SDK's own retry included; what it throws keeps it from leaving. */
+  readonly beforeRequest?: () => Promise<void>;
 }
 
 export interface StripeRequest {
@@ -37,7 +39,7 @@ export function createStripeClient(settings: StripeSettings): StripeClient {
     maxNetworkRetries: 1,
     timeout: 20_000,
     telemetry: false,
-    httpClient: objectsOnly(Stripe.createNodeHttpClient()),
+    httpClient: objectsOnly(Stripe.createNodeHttpClient(), settings.beforeRequest),
     ...(settings.apiBase === undefined ? {} : addressOf(settings.apiBase, livemode)),
   });
   observe(stripe, settings);
@@ -84,10 +86,11 @@ function isLoopback(hostname: string): boolean {
  * define `lastResponse` on it where nothing catches: the call never settles and the unhandled rejection ends
  * the process. A proxy's `"Service Unavailable"` is such JSON.
  */
-function objectsOnly(http: Stripe.HttpClient): Stripe.HttpClient {
+function objectsOnly(http: Stripe.HttpClient, before?: () => Promise<void>): Stripe.HttpClient {
   return {
     getClientName: () => http.getClientName(),
     async makeRequest(...request) {
+      await before?.();
       const response = await http.makeRequest(...request);
       const read = response.toJSON.bind(response);
       response.toJSON = async () => {

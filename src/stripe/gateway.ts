@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import type { Card, Customer, StripePort } from '../core/stripe.ts';
+import type { StripeGate } from '../core/stripe-gate.ts';
 import type { Origin } from './answer.ts';
 import { collect, createAsk, pageAfter, pages, requireEmail, requireId } from './ask.ts';
 import type { About } from './ask.ts';
@@ -16,22 +17,29 @@ import {
   toSubscription,
   toSubscriptionsPage,
 } from './mapping.ts';
+import { atOnce, createTurns } from './turns.ts';
 
-export interface GatewaySettings extends StripeSettings {
+export interface GatewaySettings extends Omit<StripeSettings, 'beforeRequest'> {
   /** For one request, the SDK's own retry included; past it the outcome is unknown. */
   readonly deadlineMs?: number;
+  /** Who may ask, and when; without one every request is sent at once. */
+  readonly gate?: StripeGate;
 }
 
 export interface StripeGateway extends StripePort {
-  /** Whether Stripe answers and the key may read subscriptions; throws what any other call would. */
+  /** Whether Stripe answers and the key may read subscriptions, past the gate; throws what any other call would. */
   ping(): Promise<void>;
 }
 
-/** Stripe as jobs see it. Every failure leaves here as `Retryable` or `Terminal` (see `classify.ts`). */
+/**
+ * Stripe as jobs see it. Every failure leaves here as `Retryable` or `Terminal` (see `classify.ts`); trouble with
+ * Postgres while a turn is waited for passes through.
+ */
 export function createStripeGateway(settings: GatewaySettings): StripeGateway {
-  const { deadlineMs = 30_000 } = settings;
-  const { stripe, livemode } = createStripeClient(settings);
-  const ask = createAsk({ deadlineMs, livemode });
+  const { deadlineMs = 30_000, gate, ...client } = settings;
+  const turns = gate === undefined ? atOnce : createTurns(gate);
+  const { stripe, livemode } = createStripeClient({ ...client, beforeRequest: turns.beforeRequest });
+  const ask = createAsk({ deadlineMs, livemode, turns });
 
   const askSubscription = (
     about: Omit<About, 'object'>,
@@ -191,7 +199,8 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
 
     async ping() {
       const about = { operation: 'list', subject: 'subscriptions', readOnly: true, object: 'list' };
-      await ask(
+      const askAtOnce = createAsk({ deadlineMs, livemode, turns: atOnce });
+      await askAtOnce(
         about,
         () => stripe.subscriptions.list({ limit: 1 }),
         () => undefined,

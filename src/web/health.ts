@@ -19,6 +19,8 @@ export interface Readiness {
   readonly missing: string[];
   /** Away, but the process can wait for it. */
   readonly degraded: string[];
+  /** What a person must answer before it works. */
+  readonly held?: string;
 }
 
 const deadlineMs = 2_000;
@@ -27,10 +29,17 @@ const deadlineMs = 2_000;
 export function readiness(dependencies: {
   readonly required: readonly Dependency[];
   readonly reported: readonly Dependency[];
+  readonly held?: () => string | undefined;
 }): () => Promise<Readiness> {
   return async () => {
     const [missing, degraded] = await Promise.all([away(dependencies.required), away(dependencies.reported)]);
-    return { ready: missing.length === 0, missing, degraded };
+    const held = dependencies.held?.();
+    return {
+      ready: missing.length === 0 && held === undefined,
+      missing,
+      degraded,
+      ...(held === undefined ? {} : { held }),
+    };
   };
 }
 

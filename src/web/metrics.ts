@@ -3,6 +3,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { findingKinds } from '../core/finding.ts';
 import type { AnyJob } from '../core/job.ts';
 import type { Database } from '../db/connect.ts';
+import { reportSchedules } from '../queue/schedules.ts';
 import { requireToken } from './bearer.ts';
 import { withDeadline } from './deadline.ts';
 
@@ -52,6 +53,28 @@ export function createMetrics(database: Pick<Database, 'statements'>, jobs: read
     help: 'Acts on the outside world of which nobody knows whether they happened.',
     registers,
   });
+  const stripeDown = new Gauge({
+    name: 'evenfall_stripe_breaker_open',
+    help: '1 while Stripe does not work and is asked once a second only.',
+    registers,
+  });
+  const stripeDownSeconds = new Gauge({
+    name: 'evenfall_stripe_breaker_open_seconds',
+    help: 'For how long the breaker of Stripe has been open; 0 while it is closed.',
+    registers,
+  });
+  const scheduleLate = new Gauge({
+    name: 'evenfall_schedule_late_seconds',
+    help: 'How long the oldest due occurrence of a schedule has not been accounted for; absent until a worker has declared it.',
+    labelNames: ['schedule'] as const,
+    registers,
+  });
+  const scheduleAge = new Gauge({
+    name: 'evenfall_schedule_age_seconds',
+    help: 'How long ago the last occurrence of a schedule was due whose job ran to its end; since the schedule is known where there is none.',
+    labelNames: ['schedule'] as const,
+    registers,
+  });
   const requests = new Counter({
     name: 'evenfall_http_requests_total',
     help: 'Answered HTTP requests.',
@@ -64,16 +87,18 @@ export function createMetrics(database: Pick<Database, 'statements'>, jobs: read
     countRequest: (method, route, status) => requests.inc({ method, route, status }),
     async render() {
       const { statements } = database;
-      const [counts, letters, found, unknown] = await withDeadline(5_000, () =>
+      const [counts, letters, found, unknown, schedules, gates] = await withDeadline(5_000, () =>
         Promise.all([
           statements.jobCounts(),
           statements.deadLetterCounts(),
           statements.findingCounts(),
           statements.unknownEffects(),
+          reportSchedules(database, jobs),
+          statements.stripeGate(),
         ]),
       );
       // cleared and filled without a pause between, so that a second scrape at once never sees half of it
-      for (const gauge of [live, oldestDue, deadLetters, findings]) gauge.reset();
+      for (const gauge of [live, oldestDue, deadLetters, findings, scheduleLate, scheduleAge]) gauge.reset();
       // a series that is zero must be there: one that vanishes looks like a scrape that failed
       for (const { name } of jobs) {
         for (const state of liveStates) live.set({ kind: name, state }, 0);
@@ -91,6 +116,15 @@ export function createMetrics(database: Pick<Database, 'statements'>, jobs: read
       }
       for (const { kind, findings: count } of found) findings.set({ kind }, count);
       unknownEffects.set(unknown[0]?.effects ?? 0);
+      const openMs = gates[0]?.openMs ?? null;
+      stripeDown.set(openMs === null ? 0 : 1);
+      stripeDownSeconds.set((openMs ?? 0) / 1_000);
+      for (const { name: schedule, late, age } of schedules) {
+        // one that no worker has declared would be in time for ever: no number is the better alarm
+        if (age === null) continue;
+        scheduleLate.set({ schedule }, late);
+        scheduleAge.set({ schedule }, age);
+      }
       return await registry.metrics();
     },
   };

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -22,6 +23,7 @@ const stripe = await startStripeStandIn();
 afterAll(() => Promise.all([inbox.close(), stripe.close()]));
 
 const contract = readFileSync(join(packageRoot, 'sql', 'contract.sql'), 'utf8');
+const kinds = allJobs.map(({ name }) => name);
 const dropViews = 'drop view if exists evenfall.app_team, evenfall.app_user, evenfall.app_membership;';
 
 const complete = {
@@ -38,6 +40,7 @@ const complete = {
   ALERT_WEBHOOK_URL: '',
   PUBLIC_URL: 'https://evenfall.acme.example',
   NODE_ENV: '',
+  CONTRACT_SQL: '',
 };
 
 /** An installation that has all it needs, at work. */
@@ -50,7 +53,7 @@ beforeEach(async () => {
   await app.clear();
   await app.team(await app.user());
   await app.freshPicture();
-  await database.statements.beat({ id: 'a-worker', concurrency: 1 });
+  await database.statements.beat({ id: 'a-worker', concurrency: 1, kinds, queueBackend: 'postgres' });
   await sql`update evenfall.worker set heartbeat_at = clock_timestamp() + interval '1 hour'`;
   await sql`truncate evenfall.schedule cascade`;
   for (const job of scheduledJobs(allJobs)) await declareSchedule(database, job);
@@ -257,6 +260,55 @@ describe('the database', () => {
     expect(lines).toContain('queues error BullMQ on Postgres: its schema is not in this database');
   });
 
+  test('a role that lacks rights is named with the grants that it lacks, and they mend it', async () => {
+    const role = `evenfall_role_${randomBytes(4).toString('hex')}`;
+    await sql.unsafe(`create role ${role} login password 'stranger'`);
+    onTestFinished(async () => void (await sql.unsafe(`drop owned by ${role}; drop role ${role}`)));
+    const stranger = new URL(url);
+    stranger.username = role;
+    stranger.password = 'stranger';
+    vi.stubEnv('DATABASE_URL', stranger.href);
+
+    const { code, found, lines } = await complaints();
+    expect(code).toBe(1);
+    expect(lines).toEqual([`database error rights: the role ${role} may not do here what a worker does`]);
+    const fix = found[0]?.fix ?? '';
+    expect(fix.split('\n').slice(0, 4)).toEqual([
+      `grant usage on schema evenfall to ${role};`,
+      `grant select, insert, update, delete on all tables in schema evenfall to ${role};`,
+      `grant usage on all sequences in schema evenfall to ${role};`,
+      `grant execute on all functions in schema evenfall to ${role};`,
+    ]);
+    expect(fix).toContain(`grant usage on schema bullmq to ${role};`);
+
+    await sql.unsafe(fix);
+    // the contract's functions act as the worker, on the app's own tables: Postgres names those
+    const refusals = (await complaints()).lines;
+    expect(refusals).toEqual([
+      expect.stringMatching(
+        /^contract error evenfall.app_lock_team: cannot lock: permission denied for table teams/,
+      ),
+      expect.stringMatching(/^contract error evenfall.app_lock_user: cannot lock: permission denied/),
+    ]);
+  });
+
+  test('its contract is an own one: each command to migrate names the file, unless CONTRACT_SQL does', async () => {
+    await sql`insert into evenfall.contract (file) values ('config/contract.sql')
+      on conflict (only_row) do update set file = excluded.file`;
+    await sql.unsafe(`${dropViews} ${contract.replace(', t.time_zone', '')}`);
+    await sql`update evenfall.job_kind set payload_version = -payload_version where kind = 'cancel-subscription'`;
+    onTestFinished(async () => {
+      await sql`update evenfall.contract set file = null`;
+      await sql`update evenfall.job_kind set payload_version = abs(payload_version)`;
+    });
+    const commands = async () =>
+      (await complaints()).found.map(({ fix }) => /`(evenfall migrate[^`]*)`/.exec(fix ?? '')?.[1]);
+    const own = 'evenfall migrate --contract config/contract.sql';
+    expect(await commands()).toEqual([own, own]);
+    vi.stubEnv('CONTRACT_SQL', 'config/contract.sql');
+    expect(await commands()).toEqual(['evenfall migrate', 'evenfall migrate']);
+  });
+
   test('a migration or a kind behind this release: migrate; one ahead of it is a warning', async () => {
     onTestFinished(async () => {
       await sql`delete from evenfall.migration where name = '9999_later'`;
@@ -280,6 +332,31 @@ describe('the database', () => {
     expect(await complaints()).toMatchObject({
       code: 1,
       lines: [expect.stringMatching(/^database error schema: these migrations are not applied: 0002/)],
+    });
+  });
+});
+
+describe('where the queues are', () => {
+  test('workers have theirs in Redis, and here REDIS_URL is not set: said first, and nothing is to be built', async () => {
+    await sql`update evenfall.worker set queue_backend = 'redis'`;
+    const { code, found, lines } = await complaints();
+    expect(code).toBe(1);
+    expect(lines).toEqual([
+      'queues error REDIS_URL: is not set here, and workers that run have their queues in Redis',
+    ]);
+    expect(found[0]?.fix).toMatch(/^set REDIS_URL/);
+  });
+
+  test('nobody works and here REDIS_URL is not set: that is said before anything is to be built', async () => {
+    const other = await createTestDatabase();
+    await other.sql.unsafe('drop schema bullmq cascade');
+    vi.stubEnv('DATABASE_URL', other.url);
+    const { found } = await complaints();
+    expect(found.find(({ section }) => section === 'queues')).toMatchObject({
+      message: 'its schema is not in this database',
+      fix: expect.stringMatching(
+        /^REDIS_URL is not set here: if the workers use Redis, set it; if they do not/,
+      ),
     });
   });
 });
@@ -313,6 +390,55 @@ describe('what has happened so far', () => {
     ]);
   });
 
+  test('Stripe that does not work is said, and asked all the same', async () => {
+    await sql`update evenfall.stripe_gate set failures = 5, opened_at = '2026-03-14T09:26:53Z'`;
+    onTestFinished(
+      async () => void (await sql`update evenfall.stripe_gate set failures = 0, opened_at = null`),
+    );
+    const { code, lines } = await complaints();
+    expect(code).toBe(0);
+    expect(lines).toEqual([
+      'work warning Stripe: has not worked since 2026-03-14T09:26:53.000Z: it is asked once a second, and jobs wait',
+    ]);
+    expect((await doctor()).text).toMatch(/^  ok       Stripe: answers, in test mode$/m);
+  });
+
+  test('[P1] a kind that no living worker knows is named while its jobs wait, with what to do', async () => {
+    await sql`update evenfall.worker set kinds = array['sync-customer']`;
+    await sql`select evenfall.enqueue('cancel-subscription', '{"teamId": "7", "when": "now"}')`;
+    onTestFinished(async () => void (await sql`truncate evenfall.job`));
+    const { code, found, lines } = await complaints();
+    expect(code).toBe(0);
+    expect(lines).toEqual([
+      'work warning cancel-subscription: 1 wait, and no worker that is alive knows this kind',
+    ]);
+    expect(found[0]?.fix).toContain('restart the workers');
+
+    // one that knows it is enough; so is one of an older release, which does not say
+    for (const newcomer of [['cancel-subscription'], null]) {
+      await sql`insert into evenfall.worker (id, concurrency, kinds, heartbeat_at)
+        values ('b', 1, ${newcomer}, clock_timestamp() + interval '1 hour')`;
+      expect(await complaints()).toMatchObject({ code: 0, lines: [] });
+      await sql`update evenfall.worker set heartbeat_at = '2026-01-01' where id = 'b'`;
+      expect((await complaints()).lines).toHaveLength(1);
+      await sql`delete from evenfall.worker where id = 'b'`;
+    }
+  });
+
+  test('[P1] of what people were told is not said that nobody was; of the rest, what lets them be told', async () => {
+    await sql`insert into evenfall.dead_letter (job_id, run_no, kind, class, error, attempts, crashes, alerted_at)
+      values (1, 1, 'cancel-subscription', 'stripe_refused', '{}', 1, 0, now()),
+        (2, 1, 'cancel-subscription', 'stripe_refused', '{}', 1, 0, null)`;
+    await sql`insert into evenfall.finding (kind, subject, occasion, message, found_at, alerted_at)
+      values ('a', 'b', 'c', 'd', now(), now())`;
+    const { lines, found } = await complaints();
+    expect(lines).toEqual([
+      'work warning dead letters: 2 open, 1 of which nobody was told',
+      'work warning findings: 1 open',
+    ]);
+    expect(found.map(({ fix }) => fix?.includes('ALERT_WEBHOOK_URL'))).toEqual([true, false]);
+  });
+
   test('everything that waits for a person is counted, with the command that shows it', async () => {
     await sql`truncate evenfall.worker`;
     await sql`insert into evenfall.dead_letter (job_id, run_no, kind, class, error, attempts, crashes)
@@ -326,9 +452,9 @@ describe('what has happened so far', () => {
     expect(code).toBe(0);
     expect(lines).toEqual([
       'work warning workers: none is running: what is asked for waits',
-      'work warning dead letters: 1 open',
+      'work warning dead letters: 1 open, 1 of which nobody was told',
       'work warning unknown effects: 1 open',
-      'work warning findings: 1 open',
+      'work warning findings: 1 open, 1 of which nobody was told',
       'work warning fuse: that of delete-inactive-team has blown: nothing of it happens',
       'work warning cancel-subscription: is paused',
     ]);
@@ -344,6 +470,8 @@ describe('what has happened so far', () => {
 });
 
 describeWithRedis('Redis', () => {
+  beforeEach(() => sql`update evenfall.worker set queue_backend = 'redis'`);
+
   test('one that keeps what it is given is well; one that forgets is a warning, in production an error', async () => {
     const server = await ownRedisServer();
     onTestFinished(() => server!.stop());

@@ -32,7 +32,7 @@ function changed(...mistakes: [string, string][]): string {
 }
 
 async function found(level: 'error' | 'warning', about = '') {
-  const all = await checkContract(url);
+  const all = await checkContract(url, 'evenfall migrate');
   return all.filter((one) => one.level === level && one.about.includes(about));
 }
 
@@ -56,11 +56,11 @@ async function migrating(text: string): Promise<string> {
 test('the contract as it ships: no error, and it says what was tried', async () => {
   await withRows();
   expect(await found('error')).toEqual([]);
-  expect((await checkContract(url)).filter(({ level }) => level === 'ok').map(({ about }) => about)).toEqual([
-    'evenfall.app_*',
-    'evenfall.app_lock_team',
-    'evenfall.app_lock_user',
-  ]);
+  expect(
+    (await checkContract(url, 'evenfall migrate'))
+      .filter(({ level }) => level === 'ok')
+      .map(({ about }) => about),
+  ).toEqual(['evenfall.app_*', 'evenfall.app_lock_team', 'evenfall.app_lock_user']);
 });
 
 describe('columns', () => {

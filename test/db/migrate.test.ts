@@ -177,6 +177,39 @@ describe('the contract', () => {
     expect((failure as Misconfigured).message).toContain('evenfall.app_user');
   });
 
+  test('[P3] an own one is never replaced by the one that ships, unless that is asked for by name', async () => {
+    const { sql, run } = await freshDatabase();
+    await run();
+    await sql`insert into public.teams (name) values ('Dusk')`;
+    const seen = async () => (await sql`select name from evenfall.app_team`)[0]?.['name'] as string;
+    const file = await contractFile(contract.replace('t.name,', `upper(t.name) as name,`));
+    await run({ contractFile: file });
+
+    const failure = await run().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(Misconfigured);
+    expect((failure as Misconfigured).message).toContain(`evenfall migrate --contract ${file}`);
+    expect((failure as Misconfigured).message).toContain('CONTRACT_SQL');
+    expect(await seen()).toBe('DUSK');
+    await run({ contractFile: file });
+
+    await run({ contractFile: join(packageRoot, 'sql', 'contract.sql') });
+    expect(await seen()).toBe('Dusk');
+    await run();
+  });
+
+  test('[P3] one that fails does not count as applied: the next migrate is not held to it', async () => {
+    const { run } = await freshDatabase();
+    const failing = await contractFile('select * from public.no_such_table;');
+    await expect(run({ contractFile: failing })).rejects.toThrow(/no_such_table/);
+    await run();
+  });
+
+  test('an own one that lacks something: what to run when it is mended names its file', async () => {
+    const { run } = await freshDatabase();
+    const file = await contractFile(contract.replace(', t.time_zone', ''));
+    await expect(run({ contractFile: file })).rejects.toThrow(`then \`evenfall migrate --contract ${file}\``);
+  });
+
   test('its functions are nobody’s but the owner’s, before anybody was granted anything', async () => {
     const { sql, run } = await freshDatabase();
     await run();

@@ -60,6 +60,18 @@ test('[P1] no channel takes it: it is tried again, and says so', async () => {
   expect(await sql`select alerted_at from evenfall.dead_letter`).toEqual([{ alertedAt: null }]);
 });
 
+test('[P1] no channel is configured: it is skipped and says what to set, and the letter does not say that people were told', async () => {
+  const { tell } = await die();
+  alerts.deadLetter = () => Promise.resolve([]);
+  expect(await tell()).toMatchObject({ as: 'finished', summary: expect.stringContaining('skipped') });
+  expect(await sql`select alerted_at from evenfall.dead_letter`).toEqual([{ alertedAt: null }]);
+  const [alert] = await sql`select state, outcome from evenfall.job where kind = 'alert-dead-letter'`;
+  expect(alert).toMatchObject({
+    state: 'skipped',
+    outcome: { reason: 'no channel: set ALERT_EMAIL or ALERT_WEBHOOK_URL' },
+  });
+});
+
 test('a dead alert does not alert about itself', async () => {
   const { tell } = await die();
   alerts.deadLetter = () => Promise.reject(new Terminal('never', { facts: { class: 'alert_failed' } }));

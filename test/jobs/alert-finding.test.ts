@@ -93,6 +93,23 @@ test('[P1] no channel takes it: it is tried again, and the finding does not say 
   expect(await alertedAt()).toBeNull();
 });
 
+test('[P1] no channel is configured: it is skipped and says what to set; asked for again when there is one, it tells', async () => {
+  const tell = await find(veto);
+  alerts.finding = () => Promise.resolve([]);
+  expect(await tell()).toMatchObject({ as: 'finished', summary: expect.stringContaining('skipped') });
+  expect(await alertedAt()).toBeNull();
+  const [alert] = await sql`select state, outcome, payload from evenfall.job where kind = 'alert-finding'`;
+  expect(alert).toMatchObject({
+    state: 'skipped',
+    outcome: { reason: 'no channel: set ALERT_EMAIL or ALERT_WEBHOOK_URL' },
+  });
+
+  alerts.finding = () => Promise.resolve(['test']);
+  await sql`select evenfall.enqueue('alert-finding', ${sql.json(alert!['payload'])})`;
+  expect(await tell()).toMatchObject({ as: 'finished' });
+  expect(await alertedAt()).toBeInstanceOf(Date);
+});
+
 test('[P1] refused for good it is a dead letter, which alerts as any other', async () => {
   const tell = await find(veto);
   alerts.finding = () => Promise.reject(new Terminal('never', { facts: { class: 'alert_failed' } }));

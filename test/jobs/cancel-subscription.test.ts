@@ -456,7 +456,7 @@ describe.each(['now', 'at_period_end'] as const)('[P1] [P2] [P4] faults on the w
   });
 });
 
-test('[P4] while it is being retried, the person who asked can read that we are at it', async () => {
+test('[P4] while Stripe fails, which uses no attempt, the person who asked can read that we are at it', async () => {
   const sub = subscribe(customer());
   standIn.faults.add({ kind: 'server-error', match: { subscription: sub }, times: 2 });
   const id = await ask({ subscriptionId: sub });
@@ -465,7 +465,7 @@ test('[P4] while it is being retried, the person who asked can read that we are 
   ).running;
   expect(await job(id)).toMatchObject({
     state: 'dispatched',
-    attempts: 1,
+    attempts: 0,
     publicMessage: 'We are still working on cancelling your subscription.',
     lastError: { class: 'stripe_unavailable', httpStatus: 500, requestId: expect.stringMatching(/^req_/) },
   });
@@ -571,7 +571,7 @@ describe('[P4] of several subscriptions, one that fails does not keep its siblin
     await (
       await runOnce()
     ).running;
-    expect(await job(id)).toMatchObject({ state: 'dispatched', attempts: 1 });
+    expect(await job(id)).toMatchObject({ state: 'dispatched', attempts: 0 });
     await runAll();
     expect(await job(id)).toMatchObject({ state: 'dead', lastError: { subject: second } });
     expect([cancels(first), cancels(second)]).toEqual([1, 0]);

@@ -215,7 +215,7 @@ describe('0.2, 0.3: Stripe fails', () => {
     await world.runOnce();
     expect(await job(askedAs)).toMatchObject({
       state: 'dispatched',
-      attempts: 1,
+      attempts: 0,
       publicMessage: retrying,
       lastError: { class: 'stripe_unavailable', requestId: expect.stringMatching(/^req_/) as string },
     });

@@ -208,6 +208,8 @@ describe('the command', () => {
         last: null,
         next: expect.stringMatching(/^\d{4}-.*Z$/),
         late: 0,
+        finished: null,
+        age: null,
       })),
     );
   });

@@ -46,7 +46,7 @@ const expected: Record<Passed, Expected> = {
   'run.ended': again,
   'outcome.written': { ...once, ticket: 'completed' },
   // twice, to outlive the SDK's own retry
-  'retry.written': { ...once, attempts: 1, runs: 2, fault: { kind: 'server-error', times: 2 } },
+  'retry.written': { ...once, attempts: 1, runs: 2, fault: { kind: 'conflict', times: 2 } },
   'dead.written': {
     ...once,
     state: 'dead',

@@ -111,7 +111,7 @@ describe('dispatch', () => {
   });
 
   test('roomByQueue: twice what live workers run at once, less what is there; a retry that waits takes no room', async () => {
-    await statements.beat({ id: 'w', concurrency: 2 });
+    await statements.beat({ id: 'w', concurrency: 2, kinds: [], queueBackend: 'redis' });
     const room = async () => (await statements.roomByQueue({ queues: ['lifecycle'], lease }))[0]!.room;
     expect(await room()).toBe(4);
     for (let n = 0; n < 3; n++) await enqueue(n);
@@ -460,6 +460,33 @@ describe('crashes and fences', () => {
     expect(await job(id)).toMatchObject({ state: 'queued', attempts: 0, crashes: 1 });
   });
 
+  test('[P6] rescue: a job that its frozen worker still locks holds up none of the others', async () => {
+    const ids = [await enqueue(1), await enqueue(2)];
+    const { workerId, runner } = await createRunner(database, jobs);
+    runs(async () => {
+      await forgetHeartbeat(database, workerId);
+      const frozen = await sql.reserve();
+      try {
+        await frozen`begin`;
+        await frozen`select from evenfall.job where id = ${ids[0]!} for update`;
+        expect((await statements.rescue({ lease })).map(({ id }) => id)).toEqual([ids[1]]);
+        await frozen`rollback`;
+      } finally {
+        frozen.release();
+      }
+      expect((await statements.rescue({ lease })).map(({ id }) => id)).toEqual([ids[0]]);
+      return done();
+    });
+    const claimed = await statements.claim({ queue: 'lifecycle', slots: 2, after: '', kinds: [kind.name] });
+    const first = claimed.find(({ id }) => id === ids[0])!;
+    const second = claimed.find(({ id }) => id === ids[1])!;
+    // both run; the first tells of both
+    await statements.start({ ...second, workerId, lease, payloadVersion: 1 });
+    await runner.run(first, new AbortController().signal);
+    expect(await job(ids[0]!)).toMatchObject({ crashes: 1 });
+    expect(await job(ids[1]!)).toMatchObject({ crashes: 1 });
+  });
+
   test('[P2] the fence: a stale run writes no outcome, no retry, no dead letter, no last write', async () => {
     const id = await enqueue();
     const stale = await createRunner(database, jobs);
@@ -467,7 +494,7 @@ describe('crashes and fences', () => {
     for (const end of ['done', 'retry', 'dead', 'snooze'] as const) {
       await sql`
         update evenfall.job set state = 'queued', due = true, worker_id = null, run_at = clock_timestamp(), crashes = 0`;
-      await statements.beat({ id: stale.workerId, concurrency: 1 });
+      await statements.beat({ id: stale.workerId, concurrency: 1, kinds: [], queueBackend: 'redis' });
       runs(async (ctx) => {
         await forgetHeartbeat(database, stale.workerId);
         await statements.rescue({ lease });

@@ -683,7 +683,7 @@ describe('two transactions at once', () => {
 
   test('[P1] a start waits for the transaction that merged into its row, and sees its payload', async () => {
     const id = await ask(atPeriodEnd);
-    await statements.beat({ id: 'worker', concurrency: 1 });
+    await statements.beat({ id: 'worker', concurrency: 1, kinds: [], queueBackend: 'redis' });
     const [claimed] = await statements.claim({ queue: 'stripe', slots: 1, after: '', kinds: [cancelKind] });
     await using app = await session();
     await using worker = await session();

@@ -3,7 +3,7 @@ import Stripe from 'stripe';
 import { describe, expect, test } from 'vitest';
 import { Retryable, Terminal } from '../../src/core/errors.ts';
 import { DeadlinePassed, succeeded } from '../../src/stripe/answer.ts';
-import { classifyStripeFailure } from '../../src/stripe/classify.ts';
+import { classifyStripeFailure, whatItTells } from '../../src/stripe/classify.ts';
 import { toSubscription } from '../../src/stripe/mapping.ts';
 import { failure, hang, json, raw, reset, resetMidBody, scripted } from './scripted-server.ts';
 
@@ -46,9 +46,13 @@ interface Row {
   verdict: typeof Retryable | typeof Terminal;
   facts: object;
   retry?: { outcomeUnknown?: boolean; waiting?: boolean; afterMs?: number };
+  /** What it says of Stripe itself; an answer of Stripe's own when left out. */
+  tells?: 'down' | 'nothing';
 }
 
 const unknown = { outcomeUnknown: true };
+/** Stripe does not work: no failure of the job's. */
+const down = { retry: { outcomeUnknown: true, waiting: true }, tells: 'down' } as const;
 const answered = { requestId: 'req_1', url: 'https://dashboard.stripe.com/test/logs/req_1' };
 
 const rows: Row[] = [
@@ -66,6 +70,7 @@ const rows: Row[] = [
       ...answered,
     },
     retry: { waiting: true, afterMs: 2_000 },
+    tells: 'nothing',
   },
   {
     when: '429 without Retry-After: the kind backs off by itself',
@@ -74,6 +79,16 @@ const rows: Row[] = [
     verdict: Retryable,
     facts: { class: 'stripe_rate_limited', httpStatus: 429 },
     retry: { waiting: true },
+    tells: 'nothing',
+  },
+  {
+    when: '429 with a Retry-After of nothing: that is no reason to come back at once',
+    script: [failure(429, { type: 'rate_limit_error' }, { 'retry-after': '0' })],
+    sent: 1,
+    verdict: Retryable,
+    facts: { class: 'stripe_rate_limited' },
+    retry: { waiting: true },
+    tells: 'nothing',
   },
   {
     when: '429 with a date for Retry-After, which Stripe does not send: it is left aside',
@@ -82,6 +97,7 @@ const rows: Row[] = [
     verdict: Retryable,
     facts: { class: 'stripe_rate_limited' },
     retry: { waiting: true },
+    tells: 'nothing',
   },
   {
     when: '429 with an absurd Retry-After: an hour is the longest wait',
@@ -90,6 +106,7 @@ const rows: Row[] = [
     verdict: Retryable,
     facts: { class: 'stripe_rate_limited' },
     retry: { waiting: true, afterMs: 3_600_000 },
+    tells: 'nothing',
   },
   {
     when: '400 with the code rate_limit: the limiter too',
@@ -98,6 +115,7 @@ const rows: Row[] = [
     verdict: Retryable,
     facts: { class: 'stripe_rate_limited', httpStatus: 400 },
     retry: { waiting: true },
+    tells: 'nothing',
   },
   {
     when: '429 lock_timeout, again on the retry of the SDK: another request holds the object',
@@ -121,7 +139,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unavailable', type: 'api_error', httpStatus: 500, ...answered },
-    retry: unknown,
+    ...down,
   },
   {
     when: '503, on the retry of the SDK too',
@@ -129,7 +147,7 @@ const rows: Row[] = [
     sent: 2,
     verdict: Retryable,
     facts: { class: 'stripe_unavailable', httpStatus: 503 },
-    retry: unknown,
+    ...down,
   },
   {
     when: '409 idempotency_key_in_use: our own first try may still be under way',
@@ -156,7 +174,7 @@ const rows: Row[] = [
       code: 'ECONNRESET',
       subject: 'sub_1',
     },
-    retry: unknown,
+    ...down,
   },
   {
     when: 'no answer until the socket times out, twice',
@@ -165,7 +183,7 @@ const rows: Row[] = [
     sent: 2,
     verdict: Retryable,
     facts: { class: 'stripe_unavailable', type: 'StripeConnectionError', code: 'ETIMEDOUT' },
-    retry: unknown,
+    ...down,
   },
   {
     when: 'a connection that is reset in the middle of the answer, which the SDK does not retry',
@@ -173,7 +191,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unavailable', type: 'StripeConnectionError', code: 'ECONNRESET', ...answered },
-    retry: unknown,
+    ...down,
   },
   {
     when: '502 with a page of HTML',
@@ -181,7 +199,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unclear', type: 'StripeAPIError', requestId: 'req_1' },
-    retry: unknown,
+    ...down,
   },
   {
     when: '200 with nothing in it',
@@ -189,7 +207,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unclear', type: 'StripeAPIError' },
-    retry: unknown,
+    ...down,
   },
   {
     when: "502 with a gateway's own error, whose text is not kept",
@@ -197,7 +215,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unavailable', type: 'StripeOAuthError', httpStatus: 502 },
-    retry: unknown,
+    ...down,
   },
   {
     when: '503 {}, which the SDK takes for a success',
@@ -205,7 +223,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unavailable', type: 'UnusableAnswer', httpStatus: 503, ...answered },
-    retry: unknown,
+    ...down,
   },
   {
     when: '202 with the right object: only 200 is a success',
@@ -213,7 +231,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unclear', type: 'UnusableAnswer', httpStatus: 202 },
-    retry: unknown,
+    ...down,
   },
   {
     when: '200 with another object',
@@ -221,7 +239,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unclear', type: 'UnusableAnswer', httpStatus: 200 },
-    retry: unknown,
+    ...down,
   },
   {
     when: '200 with a subscription that has no status',
@@ -229,7 +247,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unclear', type: 'UnusableAnswer', httpStatus: 200 },
-    retry: unknown,
+    ...down,
   },
   {
     when: '200 with an error in it',
@@ -237,7 +255,7 @@ const rows: Row[] = [
     sent: 1,
     verdict: Retryable,
     facts: { class: 'stripe_unclear', type: 'api_error', httpStatus: 200 },
-    retry: unknown,
+    ...down,
   },
   {
     when: '200 with a number that the SDK cannot read, which it throws as a plain Error',
@@ -246,6 +264,7 @@ const rows: Row[] = [
     verdict: Retryable,
     facts: { class: 'stripe_unclear', type: 'Error' },
     retry: unknown,
+    tells: 'nothing',
   },
 
   // Refusals.
@@ -340,11 +359,13 @@ const rows: Row[] = [
     sent: 0,
     verdict: Terminal,
     facts: { class: 'stripe_bug', type: 'StripeConnectionError', code: 'ERR_INVALID_CHAR' },
+    tells: 'nothing',
   },
 ];
 
 describe.concurrent('a failure of Stripe', () => {
-  test.for(rows)('$when', async ({ script, call, timeout, sent, verdict, facts, retry }, { expect }) => {
+  test.for(rows)('$when', async (row, { expect }) => {
+    const { script, call, timeout, sent, verdict, facts, retry, tells = 'works' } = row;
     const { error, requests } = await failureOf(script, {
       ...(call && { call }),
       ...(timeout && { timeout }),
@@ -360,6 +381,7 @@ describe.concurrent('a failure of Stripe', () => {
       const quiet = { outcomeUnknown: false, waiting: false, afterMs: undefined };
       expect({ outcomeUnknown, waiting, afterMs }).toEqual({ ...quiet, ...retry });
     }
+    expect(whatItTells(error)).toBe(tells);
   });
 
   test('a refused connection may work later', async ({ expect }) => {
@@ -379,8 +401,10 @@ describe.concurrent('a failure of Stripe', () => {
     expect(classifyStripeFailure(new DeadlinePassed(30_000), asked)).toMatchObject({
       name: 'Retryable',
       outcomeUnknown: true,
+      waiting: true,
       facts: { class: 'stripe_unavailable', type: 'DeadlinePassed' },
     });
+    expect(whatItTells(new DeadlinePassed(30_000))).toBe('down');
   });
 
   test.for([undefined, null, 'a text', 7, {}, new TypeError('x is not a function')])(
@@ -389,8 +413,10 @@ describe.concurrent('a failure of Stripe', () => {
       expect(classifyStripeFailure(error, asked)).toMatchObject({
         name: 'Retryable',
         outcomeUnknown: true,
+        waiting: false,
         facts: { class: 'stripe_unclear', subject: 'sub_1' },
       });
+      expect(whatItTells(error)).toBe('nothing');
     },
   );
 

@@ -43,7 +43,8 @@ export async function createRunner(
   options: Partial<RunnerOptions> = {},
 ): Promise<{ runner: Runner; workerId: string; runNext: (queue?: string) => Promise<Ended | undefined> }> {
   const workerId = options.workerId ?? `worker-${Math.random().toString(36).slice(2)}`;
-  await database.statements.beat({ id: workerId, concurrency: 10 });
+  const kinds = jobs.map(({ name }) => name);
+  await database.statements.beat({ id: workerId, concurrency: 10, kinds, queueBackend: 'redis' });
   const runner = new Runner({
     database,
     jobs,

@@ -113,6 +113,17 @@ describe('metrics', () => {
     expect(page).toContain('evenfall_findings{kind="fuse-blown"} 0');
   });
 
+  test('the breaker of Stripe: closed, and open for how long', async () => {
+    const closed = await scrape(web.url);
+    expect(closed).toContain('evenfall_stripe_breaker_open 0');
+    expect(closed).toContain('evenfall_stripe_breaker_open_seconds 0');
+    await sql`update evenfall.stripe_gate set failures = 5, opened_at = clock_timestamp() - interval '1 hour'`;
+    const open = await scrape(web.url);
+    expect(open).toContain('evenfall_stripe_breaker_open 1');
+    const [, seconds] = /evenfall_stripe_breaker_open_seconds ([\d.]+)/.exec(open) ?? [];
+    expect(Number(seconds)).toBeGreaterThanOrEqual(3_600);
+  });
+
   test('[P7] requests are counted by the template of their path, never by the address', async () => {
     await web.get('/v1/jobs/4711?token=secret');
     await web.get('/nowhere/4711');

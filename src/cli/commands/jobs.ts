@@ -1,5 +1,6 @@
 import { findKind, readCount, readInstant, readPayload } from '../arguments.ts';
-import { print, printRows } from '../output.ts';
+import { lease } from '../../queue/heartbeat.ts';
+import { print, printError, printRows } from '../output.ts';
 import { withParts } from '../parts.ts';
 
 interface Printed {
@@ -31,6 +32,8 @@ export async function jobsCommand(options: Printed & { state?: string; limit: st
     const state = options.state ?? null;
     const rows = await database.statements.listJobs({ state, limit: readCount(options.limit, '--limit') });
     printRows(rows, { ...options, empty: state === null ? 'no jobs yet' : `no job is ${state}` });
+    for (const { kind } of await database.statements.kindsNobodyKnows({ lease }))
+      printError(`No worker that is alive knows ${kind}: restart the workers with the code that has it.`);
   });
 }
 

@@ -18,12 +18,14 @@ export async function schedulesCommand(options: Printed) {
     const reports = await reportSchedules(database, allJobs);
     const rows = options.json
       ? reports
-      : reports.map(({ last, next, late, ...schedule }) => ({
-          ...schedule,
+      : reports.map(({ name, pattern, last, next, late, finished }) => ({
+          name,
+          pattern,
           last: last?.dueAt,
           outcome: last?.outcome,
           next,
           late,
+          finished,
         }));
     printRows(rows, { ...options, empty: 'nothing is scheduled' });
   });

@@ -12,14 +12,22 @@ import { migratePostgresBackend } from '../../queue/backend.ts';
 import { persist } from '../../queue/persist.ts';
 import { replay } from '../../queue/replay.ts';
 import { startWorker } from '../../queue/worker.ts';
+import type { RunningWorker, WorkerOptions } from '../../queue/worker.ts';
 import { readiness, startHealthServer } from '../../web/health.ts';
 import { createMetrics } from '../../web/metrics.ts';
 import { startWeb } from '../../web/server.ts';
-import { buildAlerts, buildMailer, buildHash, buildKeepLink, buildStripe } from '../assemble.ts';
+import {
+  buildAlerts,
+  buildHash,
+  buildHeartbeats,
+  buildKeepLink,
+  buildMailer,
+  buildStripe,
+} from '../assemble.ts';
 import { print } from '../output.ts';
 import { buildParts, buildPolicy } from '../parts.ts';
 import { buildBackend } from '../queue-backend.ts';
-import { openEmbedded } from './embedded.ts';
+import { foreseen, openEmbedded, settingsFor } from './embedded.ts';
 
 /** How long runs may take to end by themselves after SIGTERM; hosts give 25 to 30 seconds in all. */
 const graceMs = 10_000;
@@ -36,13 +44,14 @@ export async function migrateCommand(options: { contract?: string }): Promise<vo
 export async function workerCommand(): Promise<void> {
   const config = readConfig('worker');
   await serve(async () => {
-    const worker = await openWorker(config);
+    const worker = prepareWorker(config);
     const { log, isReady, database } = worker;
     const metrics = { source: createMetrics(database, allJobs), apiToken: config.API_TOKEN };
     const health =
       config.PORT === undefined
         ? undefined
         : await startHealthServer({ port: config.PORT, readiness: isReady, metrics, log });
+    await worker.start();
     return { stop: () => Promise.all([worker.stop(), health?.stop()]) };
   });
 }
@@ -56,13 +65,18 @@ export async function webCommand(): Promise<void> {
 /** `evenfall start`: web and worker in one process, on services of our own with EVENFALL_EMBEDDED=1. */
 export async function startCommand(): Promise<void> {
   const asked = embeddedAsked();
+  // what is wrong with it is said before anything is started
+  const given = readConfig('worker', asked && foreseen);
   await serve(async () => {
-    const embedded = asked && (await openEmbedded(asked.path));
-    const config = readConfig('worker', embedded?.env);
+    const embedded = asked && (await openEmbedded(asked.path, given));
+    const config = embedded ? readConfig('worker', embedded.env) : given;
     if (embedded) await migrateAll(config, undefined, print);
-    const worker = await openWorker(config);
+    const worker = prepareWorker(config);
+    // first, for it serves while the worker waits for Postgres or for a person
     const web = await openWeb(config);
     const deliveries = embedded?.deliverTo(web.url);
+    if (embedded) print(settingsFor(embedded.env, web.url));
+    await worker.start();
     return {
       async stop() {
         await deliveries?.stop();
@@ -98,17 +112,22 @@ async function migrateAll(
   if (config.QUEUE_BACKEND === 'postgres') await migratePostgresBackend(config.DATABASE_URL);
 }
 
-async function openWorker(config: Config) {
+/** A worker that is not started yet, and says so to whoever asks whether it is ready. */
+function prepareWorker(config: Config) {
   // the jobs of five queues share these connections; a job holds one only while a statement runs
   const { log, database } = buildParts(config, 'worker', Math.min(20, config.CONCURRENCY + 5));
   const heartbeatDatabase = connectDatabase(config.DATABASE_URL, { max: 1, name: 'evenfall heartbeat' });
-  const stripe = buildStripe(config, log);
+  const stripe = buildStripe(config, { log, database, random: Math.random });
   const { alerts, mail } = buildAlerts(config, log);
-  const worker = await startWorker({
+  const backend = buildBackend(config, log);
+  let worker: RunningWorker | undefined;
+  let held: string | undefined;
+  const options: WorkerOptions = {
     database,
     heartbeatDatabase,
-    backend: buildBackend(config, log),
+    backend,
     jobs: allJobs,
+    heartbeats: buildHeartbeats(config),
     concurrency: config.CONCURRENCY,
     stripe,
     alerts,
@@ -120,25 +139,38 @@ async function openWorker(config: Config) {
     failpoint: failpointOf(config.EVENFALL_FAILPOINT, print),
     clockOffsetMs: clockOffsetOf(config.EVENFALL_CLOCK_FILE),
     random: Math.random,
-  });
+    onHeld: (why) => (held = why),
+  };
   const isReady = readiness({
     required: [
       { name: 'postgres', check: () => database.statements.databaseNow() },
-      { name: config.QUEUE_BACKEND === 'redis' ? 'redis' : 'queues', check: () => worker.pingQueues() },
+      { name: config.QUEUE_BACKEND === 'redis' ? 'redis' : 'queues', check: () => backend.ping() },
+      {
+        name: 'worker',
+        check: () => (worker ? Promise.resolve() : Promise.reject(new Error('not started'))),
+      },
     ],
+    held: () => held,
     reported: [
       { name: 'stripe', check: () => stripe.ping() },
       ...(mail ? [{ name: 'smtp', check: () => mail.verify() }] : []),
     ],
   });
-  const stop = async () => {
-    await worker.stop(graceMs);
-    mail?.close();
-    await Promise.all([database.close(), heartbeatDatabase.close()]);
-  };
   const never = new AbortController().signal;
-  await persist(() => database.statements.askFirstBackfill({ kind: backfillStripe.name }), never);
-  return { log, database, isReady, stop };
+  return {
+    log,
+    database,
+    isReady,
+    async start() {
+      worker = await startWorker(options);
+      await persist(() => database.statements.askFirstBackfill({ kind: backfillStripe.name }), never);
+    },
+    async stop() {
+      await worker?.stop(graceMs);
+      mail?.close();
+      await Promise.all([database.close(), heartbeatDatabase.close()]);
+    },
+  };
 }
 
 async function openWeb(config: Config) {

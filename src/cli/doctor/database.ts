@@ -1,22 +1,18 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import pRetry from 'p-retry';
 import { allJobs } from '../../../jobs/index.ts';
 import type { Config } from '../../config.ts';
-import { Misconfigured } from '../../core/errors.ts';
 import { connectDatabase } from '../../db/connect.ts';
 import type { Database } from '../../db/connect.ts';
 import { checkContract } from '../../db/contract-check.ts';
+import { migrateWith } from '../../db/contract-origin.ts';
 import type { Diagnosis } from '../../db/contract.ts';
-import { createLog } from '../../log.ts';
 import { packageRoot } from '../../package-root.ts';
-import { postgresBackend } from '../../queue/backend.ts';
-import { countDrift } from '../../queue/drift.ts';
-import { lease } from '../../queue/heartbeat.ts';
 import { lateSeconds, scheduledJobs } from '../../queue/schedules.ts';
-import { buildBackend } from '../queue-backend.ts';
+import { driftDiagnoses, queueDiagnoses } from './queues.ts';
 import { section, said } from './section.ts';
 import type { Section } from './section.ts';
+import { workDiagnoses } from './work.ts';
 
 const oldestVersion = 14;
 /** A tick that is later than this finds nobody working. */
@@ -28,26 +24,28 @@ export async function databaseSections(config: Partial<Config>): Promise<Section
   if (databaseUrl === undefined) return [];
   const database = connectDatabase(databaseUrl, { max: 2, name: 'evenfall doctor' });
   try {
-    const unreachable = await connectionProblem(database);
-    if (unreachable) return [{ name: 'database', diagnoses: [unreachable] }];
+    const closed = (await connectionProblem(database)) ?? (await rightsProblem(database, backend));
+    if (closed) return [{ name: 'database', diagnoses: [closed] }];
+    const migrate = await migrateCall(database, config);
     const schema = await section('database', async () => [
       await versionDiagnosis(database),
-      ...(await schemaDiagnoses(database)),
+      ...(await schemaDiagnoses(database, migrate)),
     ]);
-    const contract = await section('contract', () => checkContract(databaseUrl));
-    const queues = await section('queues', () =>
-      backend === 'postgres' ? queueDiagnoses(databaseUrl) : Promise.resolve([]),
-    );
+    const migrated = isSound(schema);
+    const known = { ...config, DATABASE_URL: databaseUrl };
+    const contract = await section('contract', () => checkContract(databaseUrl, migrate));
+    const queues = await section('queues', () => queueDiagnoses(database, known, migrated));
     // what is not migrated lacks the tables that the rest asks
-    if (schema.diagnoses.some(({ level }) => level === 'error')) return [schema, contract, queues];
+    if (!migrated) return [schema, contract, queues];
     return [
       schema,
       contract,
       queues,
       await section('mirror', () => mirrorDiagnoses(database)),
       await section('schedules', () => scheduleDiagnoses(database)),
-      await section('work', () => troubleDiagnoses(database)),
-      await section('drift', () => driftDiagnoses(database, databaseUrl, config)),
+      await section('work', () => workDiagnoses(database)),
+      // with queues elsewhere than the workers', every row has parted
+      ...(isSound(queues) ? [await section('drift', () => driftDiagnoses(database, known))] : []),
     ];
   } finally {
     await database.close();
@@ -68,6 +66,34 @@ async function connectionProblem({ statements }: Database): Promise<Diagnosis | 
   }
 }
 
+function isSound({ diagnoses }: Section): boolean {
+  return diagnoses.every(({ level }) => level !== 'error');
+}
+
+/** Of a role that may not do what a worker does: nothing else could be told, or would be told wrongly. */
+async function rightsProblem(
+  { statements }: Database,
+  backend: Config['QUEUE_BACKEND'] | undefined,
+): Promise<Diagnosis | undefined> {
+  const schemas = ['evenfall', ...(backend === 'postgres' ? ['bullmq'] : [])];
+  const lacking = await statements.missingGrants({ schemas });
+  const [first] = lacking;
+  if (!first) return undefined;
+  return {
+    level: 'error',
+    about: 'rights',
+    message: `the role ${first.role} may not do here what a worker does`,
+    fix: `${lacking.map(({ grant }) => grant).join('\n')}\n-- or set DATABASE_URL to the role that runs \`evenfall migrate\``,
+  };
+}
+
+/** The command that brings this database up to date and leaves it its own contract. */
+async function migrateCall({ statements }: Database, config: Partial<Config>): Promise<string> {
+  if (config.CONTRACT_SQL !== undefined) return migrateWith(null);
+  const [applied] = await statements.appliedContract().catch(noneYet);
+  return migrateWith(applied?.file ?? null);
+}
+
 async function versionDiagnosis({ statements }: Database): Promise<Diagnosis> {
   const [server] = await statements.serverVersion();
   const message = `is version ${server?.version ?? 'unknown'}`;
@@ -82,13 +108,16 @@ async function versionDiagnosis({ statements }: Database): Promise<Diagnosis> {
 
 const undefinedTable = '42P01';
 
-async function schemaDiagnoses({ statements }: Database): Promise<Diagnosis[]> {
-  const fix = 'run `evenfall migrate`';
-  const applied = await statements.appliedMigrations().catch((error: { code?: string }) => {
-    if (error.code === undefinedTable) return undefined;
-    throw error;
-  });
-  if (!applied)
+/** Of a table that a migration has still to make. */
+function noneYet(error: { code?: string }): [] {
+  if (error.code === undefinedTable) return [];
+  throw error;
+}
+
+async function schemaDiagnoses({ statements }: Database, migrate: string): Promise<Diagnosis[]> {
+  const fix = `run \`${migrate}\``;
+  const applied = await statements.appliedMigrations().catch(noneYet);
+  if (applied.length === 0)
     return [{ level: 'error', about: 'schema', message: 'the database has no Evenfall schema', fix }];
   const names = new Set(applied.map(({ name }) => name));
   const ours = readdirSync(join(packageRoot, 'sql', 'migrations')).map((file) => file.replace(/\.sql$/, ''));
@@ -115,46 +144,6 @@ async function schemaDiagnoses({ statements }: Database): Promise<Diagnosis[]> {
     found.push({ level: 'error', about: 'kinds', message, fix });
   } else found.push({ level: 'ok', about: 'kinds', message: `all ${allJobs.length} are known` });
   return found;
-}
-
-/** BullMQ on Postgres has a schema of its own. */
-async function queueDiagnoses(databaseUrl: string): Promise<Diagnosis[]> {
-  const about = 'BullMQ on Postgres';
-  const queues = postgresBackend(databaseUrl, createLog('silent', 'doctor'));
-  try {
-    await queues.check();
-    return [{ level: 'ok', about, message: 'its schema is there' }];
-  } catch (error) {
-    if (!(error instanceof Misconfigured)) throw error;
-    const fix = 'run `evenfall migrate` without REDIS_URL';
-    return [{ level: 'error', about, message: 'its schema is not in this database', fix }];
-  } finally {
-    await queues.close();
-  }
-}
-
-/** Rows that say they are in BullMQ, and BullMQ knows nothing of them. */
-async function driftDiagnoses(
-  { statements }: Database,
-  databaseUrl: string,
-  config: Partial<Config>,
-): Promise<Diagnosis[]> {
-  const queues = buildBackend({ ...config, DATABASE_URL: databaseUrl }, createLog('silent', 'doctor'));
-  try {
-    const answers = await pRetry(() => queues.ping(), { retries: 4, minTimeout: 50 }).then(
-      () => true,
-      () => false,
-    );
-    // the section about the queues says so
-    if (!answers) return [];
-    const parted = await countDrift(statements, (name) => queues.openQueue(name));
-    const about = 'rows and BullMQ';
-    if (parted === 0) return [{ level: 'ok', about, message: 'agree' }];
-    const message = `have parted for two minutes over ${parted} jobs: no worker puts them together`;
-    return [{ level: 'error', about, message, fix: 'start `evenfall worker`: it does so at once' }];
-  } finally {
-    await queues.close();
-  }
 }
 
 async function mirrorDiagnoses({ statements }: Database): Promise<Diagnosis[]> {
@@ -201,30 +190,5 @@ async function scheduleDiagnoses({ statements }: Database): Promise<Diagnosis[]>
     found.push({ level: 'warning', about: 'schedules', message, fix: 'let a worker run' });
   }
   if (found.length === 0) found.push({ level: 'ok', about: 'schedules', message: 'none is late' });
-  return found;
-}
-
-async function troubleDiagnoses({ statements }: Database): Promise<Diagnosis[]> {
-  const [troubles] = await statements.openTroubles({ lease });
-  if (!troubles) return [];
-  const { workers, deadLetters, unknownEffects, findings } = troubles;
-  const blown = await statements.blownFuses();
-  const paused = await statements.pausedKinds();
-  const found: Diagnosis[] = [];
-  const warn = (about: string, message: string, fix: string) =>
-    found.push({ level: 'warning', about, message, fix });
-  if (workers === 0) warn('workers', 'none is running: what is asked for waits', 'run `evenfall worker`');
-  if (deadLetters > 0) warn('dead letters', `${deadLetters} open`, 'look at them: `evenfall dead list`');
-  if (unknownEffects > 0) {
-    const fix = 'look what became of each, then `evenfall effect settle ID --happened` or `--did-not`';
-    warn('unknown effects', `${unknownEffects} open`, fix);
-  }
-  if (findings > 0) warn('findings', `${findings} open`, 'look at them: `evenfall findings list`');
-  for (const { kind } of blown) {
-    const fix = `see why, then \`evenfall fuse release ${kind} --why TEXT\``;
-    warn('fuse', `that of ${kind} has blown: nothing of it happens`, fix);
-  }
-  for (const { kind } of paused) warn(kind, 'is paused', `\`evenfall resume ${kind}\` lets it go on`);
-  if (found.length === 0) found.push({ level: 'ok', about: 'work', message: 'nothing waits for a person' });
   return found;
 }

@@ -19,9 +19,13 @@ export async function section(name: string, check: () => Promise<Diagnosis[]>): 
   }
 }
 
+const insufficientPrivilege = '42501';
+
 /** Codes and sentences of ours; a foreign message may name a host or a user. */
 export function said(error: unknown): string {
   if (error instanceof Misconfigured) return error.message;
+  // Postgres names the table or the function, which are no secrets, and who mends it needs them
+  if (error instanceof Error && 'code' in error && error.code === insufficientPrivilege) return error.message;
   const { message, code, class: of } = describeFailure(error);
   return of === 'unexpected' ? (code ?? (error instanceof Error ? error.name : typeof error)) : message;
 }

@@ -1,3 +1,4 @@
+import { allJobs } from '../../../jobs/index.ts';
 import type { Config } from '../../config.ts';
 import { Misconfigured } from '../../core/errors.ts';
 import type { Diagnosis } from '../../db/contract.ts';
@@ -19,6 +20,7 @@ export async function serviceSections(config: Partial<Config>): Promise<Section[
     section('stripe', () => stripeDiagnoses(config)),
     section('mail', () => mailDiagnoses(config)),
     section('alerts', async () => alertDiagnoses(config)),
+    section('heartbeats', async () => heartbeatDiagnoses(config)),
     section('links', async () => linkDiagnoses(config)),
   ]);
 }
@@ -121,6 +123,18 @@ function alertDiagnoses({ ALERT_EMAIL: email, ALERT_WEBHOOK_URL: hook }: Partial
   if (ways.length > 0) return [{ level: 'ok', about: 'alerts', message: `go out ${ways.join(' and ')}` }];
   const message = 'go nowhere: nobody hears of dead letters and findings';
   return [{ level: 'warning', about: 'alerts', message, fix: 'set ALERT_EMAIL or ALERT_WEBHOOK_URL' }];
+}
+
+/** Who watches none of its schedules has chosen so; who watches some may have forgotten the others. */
+function heartbeatDiagnoses({ SCHEDULE_HEARTBEATS: urls }: Partial<Config>): Diagnosis[] {
+  if (urls === undefined) return [];
+  const schedules = allJobs.filter((job) => job.schedule !== undefined).map((job) => job.name);
+  const without = schedules.filter((name) => urls[name] === undefined);
+  const about = 'SCHEDULE_HEARTBEATS';
+  if (without.length === 0) return [{ level: 'ok', about, message: 'every schedule has its monitor' }];
+  const message = `has no URL for ${without.join(', ')}: nobody outside notices when they stop`;
+  const fix = 'add one for each, or *=https://…/{schedule} for all';
+  return [{ level: 'warning', about, message, fix }];
 }
 
 function linkDiagnoses({ PUBLIC_URL: url }: Partial<Config>): Diagnosis[] {
