@@ -21,7 +21,7 @@ export const failpoints = {
 
 export type Failpoint = keyof typeof failpoints;
 
-/** Called at each point; the production one returns at once. */
-export type AtFailpoint = (point: Failpoint) => Promise<void>;
+/** Called at each point, by a run with its job's kind; the production one returns at once. */
+export type AtFailpoint = (point: Failpoint, kind?: string) => Promise<void>;
 
 export const noFailpoints: AtFailpoint = () => Promise.resolve();

@@ -1,12 +1,12 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type postgres from 'postgres';
+import { startProgram } from '../../chaos/process.ts';
+import type { Running } from '../../chaos/process.ts';
 import { allJobs } from '../../jobs/index.ts';
 import type { AnyJob } from '../../src/core/job.ts';
 
@@ -17,6 +17,8 @@ import { startRedis } from '../../src/embedded/redis.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { migratePostgresBackend } from '../../src/queue/backend.ts';
 import { openPool } from './sql.ts';
+
+export type { Running };
 
 /** The program, compiled as `npm run build` does it. */
 export interface Built {
@@ -39,67 +41,13 @@ export async function build(): Promise<Built> {
   return { main: join(dir, 'src', 'cli', 'main.js'), remove };
 }
 
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-/** A running `evenfall …`, one process of its own. */
-export interface Running {
-  readonly pid: number;
-  readonly exited: Promise<Exit>;
-  /** All that it has written, both streams. */
-  output(): string;
-  /** Resolves when a line of its output matches; rejects when it ends without. */
-  saw(pattern: RegExp): Promise<void>;
-  kill(signal: NodeJS.Signals): void;
-  /** For the end of a test: gone at once, if it is not yet. */
-  end(): Promise<void>;
-}
-
 /** Starts `evenfall ARGS` with this environment and nothing of ours but the path. */
 export function evenfall(
   built: Built,
   args: readonly string[],
   env: Record<string, string | undefined>,
 ): Running {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
-  const child = spawn(process.execPath, [built.main, ...args], {
-    env: { PATH: process.env['PATH'], ...given },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const lines: string[] = [];
-  const listeners = new Set<(line: string) => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => {
-      lines.push(line);
-      for (const listener of listeners) listener(line);
-    });
-  }
-  const output = () => lines.join('\n');
-  const exited = once(child, 'close').then(([code, signal]): Exit => ({ code, signal }));
-  return {
-    pid: child.pid ?? -1,
-    exited,
-    output,
-    async saw(pattern) {
-      if (lines.some((line) => pattern.test(line))) return;
-      const seen = Promise.withResolvers<void>();
-      const listener = (line: string) => pattern.test(line) && seen.resolve();
-      listeners.add(listener);
-      const ended = exited.then(() => Promise.reject(new Error(`it ended without ${pattern}:\n${output()}`)));
-      try {
-        await Promise.race([seen.promise, ended]);
-      } finally {
-        listeners.delete(listener);
-      }
-    },
-    kill: (signal) => void child.kill(signal),
-    async end() {
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
+  return startProgram([built.main, ...args], env);
 }
 
 export interface Services {
@@ -141,7 +89,7 @@ export async function asQuiet(sql: postgres.Sql): Promise<void> {
   await sql`insert into evenfall.backfill (phase, finished_at) values ('finished', clock_timestamp())`;
   await sql`
     update evenfall.job_kind set paused_at = clock_timestamp(), paused_why = 'the test is about something else'
-    where kind in ('sweep', 'backfill-stripe')`;
+    where kind in ('sweep', 'backfill-stripe', 'forget-old-records')`;
 }
 
 export interface OwnPostgres {

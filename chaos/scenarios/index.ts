@@ -1,0 +1,34 @@
+import type { Scenario } from '../scenario.ts';
+import { smtpAmbiguous, stripeDown } from './outside.ts';
+import {
+  blackout,
+  dispatcherKills,
+  flushall,
+  noConnectionsLeft,
+  postgresKills,
+  redisKills,
+  terminatedConnections,
+} from './services.ts';
+import { missedTicks, skewedClocks } from './time.ts';
+import { everyFailpoint, everyKind, pausedWorkers, poison, rollingRestarts, workerKills } from './workers.ts';
+
+/** Every bad day that is played, in the order of the report. */
+export const scenarios: readonly Scenario[] = [
+  workerKills,
+  everyFailpoint,
+  everyKind,
+  pausedWorkers,
+  poison,
+  rollingRestarts,
+  dispatcherKills,
+  redisKills,
+  flushall,
+  postgresKills,
+  terminatedConnections,
+  noConnectionsLeft,
+  blackout,
+  stripeDown,
+  smtpAmbiguous,
+  skewedClocks,
+  missedTicks,
+];
