@@ -110,7 +110,7 @@ async function lookAtJobs(sql: postgres.Sql): Promise<Look> {
   return async () => {
     const rows = await sql<JobRow[]>`
       select j.id::int, j.kind, j.payload, ${who(sql, sql`j.team_id`)} as team, j.state, j.attempts, j.crashes, j.source,
-        j.run_at as "runAt", j.created_at as "createdAt", j.started_at as "startedAt", j.finished_at as "finishedAt", j.outcome,
+        j.run_at as "runAt", j.waiting_since as "waitingSince", j.created_at as "createdAt", j.started_at as "startedAt", j.finished_at as "finishedAt", j.outcome,
         j.last_error as "lastError"
       from evenfall.job j
       where j.id > ${newest} or j.id = any (${[...known.values()].filter(isLive).map(({ id }) => id)}::bigint[])

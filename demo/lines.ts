@@ -27,6 +27,8 @@ export interface JobRow {
   readonly crashes: number;
   readonly source: string;
   readonly runAt: Date;
+  /** Since when it waits for something that is down. */
+  readonly waitingSince: Date | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
@@ -138,9 +140,12 @@ export function jobLines(before: JobRow | undefined, job: JobRow, seenAt: Date):
     const at = job.state === 'queued' ? seenAt : (job.startedAt ?? seenAt);
     add(at, 'taken over', 'its worker died: it runs again, and no attempt is used up', 'bad');
   }
-  if (job.attempts > (before?.attempts ?? 0) && job.state !== 'dead') {
+  const failed = job.attempts > (before?.attempts ?? 0) && job.state !== 'dead';
+  const waits = job.waitingSince !== null && job.runAt.getTime() !== before?.runAt.getTime();
+  if (failed || waits) {
     const wait = Math.max(0, job.runAt.getTime() - seenAt.getTime()) / 1_000;
-    add(seenAt, 'will try again', `in ${wait.toFixed(1)} s: ${job.lastError?.message ?? 'it failed'}`, 'bad');
+    const why = `in ${wait.toFixed(1)} s: ${job.lastError?.message ?? 'it failed'}`;
+    add(seenAt, failed ? 'will try again' : 'waits, and looks again', why, 'bad');
   }
   if (job.finishedAt && before?.finishedAt?.getTime() !== job.finishedAt.getTime()) {
     const tone = job.state === 'dead' ? 'bad' : job.state === 'done' ? 'good' : 'plain';

@@ -1,9 +1,10 @@
 import type postgres from 'postgres';
+import { inWords } from './failure.ts';
 import { blownFuses } from './fuses.ts';
 import type { Paste } from './fuses.ts';
 import { keysHelp, listenToKeys } from './keys.ts';
 import type { DemoStripe } from './stripe.ts';
-import { searchForAll } from './time-machine.ts';
+import { searchForAll, untilQuiet } from './time-machine.ts';
 import type { TimeMachine } from './time-machine.ts';
 
 export interface LiveOptions {
@@ -28,6 +29,17 @@ export async function live(options: LiveOptions): Promise<void> {
   const sayBlown = async () => {
     for (const fuse of await blownFuses(sql, paste)) say(`${fuse}\n`);
   };
+  let latest = 0;
+  /** Behind the day's last line: what is to be typed stays in sight. */
+  const sayTheEnd = async () => {
+    const own = ++latest;
+    await untilQuiet(sql, signal);
+    // the days that came since have an end of their own
+    if (own !== latest) return;
+    await flush();
+    say(`\n── That is all of ${dateOf(time.now())}: d goes on, ? lists the keys\n`);
+    await sayBlown();
+  };
   const moveOn = async (days: number) => {
     // what has happened so far keeps its date
     await flush();
@@ -35,9 +47,12 @@ export async function live(options: LiveOptions): Promise<void> {
     say(
       `\n── ${dateOf(time.now())}, ${days === 1 ? 'a day' : `${days} days`} on: what is due is searched for\n`,
     );
-    await sayBlown();
     stripe.settle();
     await searchForAll(sql);
+    // not waited for: the keys answer meanwhile
+    sayTheEnd().catch((error: unknown) => {
+      if (!signal.aborted) say(inWords(error));
+    });
   };
   say(`\n${keysHelp}\n`);
   await sayBlown();

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
-import { startStripeStandIn } from '../src/stand-ins/stripe/index.ts';
+import { objectsOf, passEvent, startStripeStandIn } from '../src/stand-ins/stripe/index.ts';
 import type { RequestRecord, StripeStandIn } from '../src/stand-ins/stripe/index.ts';
 import { insertTeams, seedPlans, seedTeams } from './app-data.ts';
 import { makeTeams } from './people.ts';
@@ -51,7 +51,7 @@ export async function startStripe(sql: postgres.Sql, now: () => Date): Promise<D
     });
   }
 
-  // the ids of events begin anew with it, and one that is known already would be taken for a repetition
+  // the ids of events begin anew with it
   const [last] = await sql<{ id: string }[]>`
     select max(id collate "C") as id from evenfall.stripe_event having count(*) > 0`;
   if (last) passEvent(standIn, last.id);
@@ -84,15 +84,4 @@ export async function startStripe(sql: postgres.Sql, now: () => Date): Promise<D
       await saving;
     },
   };
-}
-
-/** Lets the numbers of events go on behind this one. */
-function passEvent({ store }: StripeStandIn, id: string): void {
-  for (let next = ''; next < id;) next = store.nextId('evt', id.length - 'evt_'.length);
-}
-
-/** Everything the stand-in can be started with again. */
-function objectsOf({ store }: StripeStandIn): object[] {
-  const tables = [store.products, store.prices, store.customers, store.paymentMethods, store.subscriptions];
-  return [...tables.flatMap((table): object[] => table.all()), ...store.deletedCustomers.values()];
 }

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { WrongCall, exitCodes } from '../src/cli/exit.ts';
+import { WrongCall, explain } from '../src/cli/exit.ts';
 import { packageRoot } from '../src/package-root.ts';
 
 const usage = `Usage: npm run new-job NAME [-- --schedule "17 4 * * *" [--sweep]]`;
@@ -36,6 +36,13 @@ interface Wanted {
 
 try {
   const wanted = await readCall(process.argv.slice(2));
+  if (wanted === 'help') console.log(usage);
+  else write(wanted);
+} catch (error) {
+  process.exitCode = explain(error, console.error);
+}
+
+function write(wanted: Wanted): void {
   const files = filesOf(wanted);
   const index = withKind(readFileSync(join(packageRoot, indexFile), 'utf8'), wanted);
   refuseTaken(wanted, files);
@@ -43,14 +50,11 @@ try {
   writeFileSync(join(packageRoot, indexFile), index);
   format([...files.keys(), indexFile]);
   console.log(nextSteps(wanted, [...files.keys()]));
-} catch (error) {
-  if (!(error instanceof WrongCall)) throw error;
-  console.error(error.message);
-  process.exitCode = exitCodes.wrongCall;
 }
 
-async function readCall(args: string[]): Promise<Wanted> {
+async function readCall(args: string[]): Promise<Wanted | 'help'> {
   const { positionals, values } = parse(args);
+  if (values.help) return 'help';
   const [name, ...more] = positionals;
   // npm keeps what stands before `--`
   if (process.env['npm_config_schedule'] !== undefined || process.env['npm_config_sweep'] !== undefined) {
@@ -81,7 +85,8 @@ async function readCall(args: string[]): Promise<Wanted> {
 
 function parse(args: string[]) {
   try {
-    const options = { schedule: { type: 'string' }, sweep: { type: 'boolean', default: false } } as const;
+    const flag = { type: 'boolean', default: false } as const;
+    const options = { schedule: { type: 'string' }, sweep: flag, help: flag } as const;
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
     throw new WrongCall(`${error instanceof Error ? error.message : String(error)}\n${usage}`);

@@ -58,8 +58,8 @@ standIn.faults.add({
   status: 403,
   error: {
     type: 'invalid_request_error',
-    code: 'more_permissions_required',
-    message: 'The key may not do this.',
+    code: 'more_permissions_required_for_application',
+    message: 'The provided key does not have the required permissions for this endpoint.',
   },
 });
 
@@ -89,7 +89,8 @@ const browser = await chromium.launch({
   ],
 });
 const page = await browser.newPage({
-  viewport: { width: 1280, height: 1100 },
+  // wide enough for the tab of every state: which one is chosen says what the picture shows
+  viewport: { width: 1540, height: 1100 },
   httpCredentials: { username: 'operator', password: 'look-at-it' },
 });
 for (const [name, path] of [
@@ -103,7 +104,8 @@ for (const [name, path] of [
     await page.getByText('Logs', { exact: true }).first().click();
     await page.getByText('attempt 1 failed').first().waitFor();
   }
-  await page.screenshot({ path: join(packageRoot, 'docs', `${name}.png`) });
+  // a tab that was just chosen still fades from the colour of the others
+  await page.screenshot({ path: join(packageRoot, 'docs', `${name}.png`), animations: 'disabled' });
 }
 // Node reads no JSX: the mails as they were built
 const built = async (...path: string[]): Promise<unknown> => await import(join(packageRoot, 'dist', ...path));

@@ -187,7 +187,7 @@ function inWords(error: LaunchError, data: string, port: number): EmbeddedError 
   if (owner !== undefined) {
     return new EmbeddedError(
       `A PostgreSQL (pid ${owner}) already runs on ${data}, probably that of another Evenfall: stop that ` +
-        'one first, or use another folder.',
+        'one first, by Ctrl-C where it runs.',
       options,
     );
   }

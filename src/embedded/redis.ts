@@ -59,7 +59,8 @@ export async function startRedis(options: RedisOptions): Promise<EmbeddedServer 
     return embeddedServer(
       {
         name: 'Redis',
-        url: `redis://:${password}@127.0.0.1:${port}`,
+        // with a name: redis-cli 7 takes an empty one for a user's
+        url: `redis://default:${password}@127.0.0.1:${port}`,
         port,
         dir,
         log,
@@ -106,7 +107,7 @@ async function requireAlone(dir: string): Promise<void> {
     if (performance.now() > deadline) {
       throw new EmbeddedError(
         `A Redis (pid ${pid}) already runs on ${dir}, probably that of another Evenfall: stop that one first, ` +
-          `or use another folder. If that process is something else, remove ${file}.`,
+          `by Ctrl-C where it runs. If that process is something else, remove ${file}.`,
       );
     }
     await delay(100);

@@ -6,7 +6,7 @@ import type { Database, Statements } from '../db/connect.ts';
 import { requireToken } from './bearer.ts';
 import { withDeadline } from './deadline.ts';
 import { enqueueOnce, readKeyUse, recall } from './idempotency.ts';
-import { Problem } from './problem.ts';
+import { Problem, unknownKind } from './problem.ts';
 import { parseBody, readBody } from './request-body.ts';
 
 export interface JobsApiOptions {
@@ -48,8 +48,16 @@ export function jobsApi(options: JobsApiOptions): Hono {
   const api = new Hono();
   api.use('/v1/*', requireToken(options.apiToken));
 
+  /** Before the body is looked at: what is wrong with it is for the kind to say. A later release may know more kinds. */
+  async function requireKind(kind: string): Promise<void> {
+    if (kinds.has(kind)) return;
+    const known = await withDeadline(deadlineMs, () => database.statements.schemaState());
+    if (!known.some((row) => row.kind === kind)) throw unknownKind();
+  }
+
   api.post('/v1/jobs/:kind', async (c) => {
     const kind = c.req.param('kind');
+    await requireKind(kind);
     const body = await readBody(c);
     const authorization = c.req.header('authorization') ?? '';
     const use = readKeyUse(c.req.header('idempotency-key'), { authorization, kind, body });

@@ -35,6 +35,10 @@ export function answerError(error: unknown, c: Context): Response {
   });
 }
 
+export function unknownKind(): Problem {
+  return new Problem(404, 'unknown_kind', 'There is no job of this kind; /openapi.json lists them.');
+}
+
 const retryAfter = { headers: { 'Retry-After': '2' } };
 
 /** What a caller is told of a failure. */
@@ -57,7 +61,7 @@ export function toProblem(error: unknown): Problem {
 function ofSqlState(sqlState: string, error: Error): Problem | undefined {
   switch (sqlState) {
     case 'EF404':
-      return new Problem(404, 'unknown_kind', 'There is no job of this kind; /openapi.json lists them.');
+      return unknownKind();
     case 'EF422':
       // the function's own sentence: names of fields and rules, never values
       return new Problem(422, 'wrong_payload', error.message.replace(/^evenfall: /, ''), {

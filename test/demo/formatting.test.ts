@@ -29,6 +29,7 @@ const job: JobRow = {
   crashes: 0,
   source: 'sql',
   runAt: at,
+  waitingSince: null,
   createdAt: at,
   startedAt: null,
   finishedAt: null,
@@ -78,18 +79,21 @@ describe('a job', () => {
       runAt: later,
       lastError: { message: 'no answer' },
     };
-    const crashed = { ...retried, state: 'running', crashes: 1, startedAt: later };
+    const waiting = { ...retried, waitingSince: later, runAt: new Date(later.getTime() + 1_000) };
+    const crashed = { ...waiting, state: 'running', crashes: 1, startedAt: later };
     const outcome = { detail: { cancelled: ['sub_1', 'sub_2'], alreadyOver: [] } };
     const ended = { ...crashed, state: 'done', finishedAt: later, outcome };
     const told = [
       ...jobLines(undefined, job, at),
       ...jobLines(job, retried, at),
-      ...jobLines(retried, crashed, at),
+      ...jobLines(retried, waiting, at),
+      ...jobLines(waiting, crashed, at),
       ...jobLines(crashed, ended, at),
     ];
     expect(told.map(({ what, why, tone }) => [what, why, tone])).toEqual([
       ['job 7 asked for', 'cancel-subscription at period end (by sql)', 'plain'],
       ['job 7 will try again', 'in 1.5 s: no answer', 'bad'],
+      ['job 7 waits, and looks again', 'in 2.5 s: no answer', 'bad'],
       ['job 7 taken over', 'its worker died: it runs again, and no attempt is used up', 'bad'],
       ['job 7 done', 'cancelled sub_1 sub_2', 'good'],
     ]);

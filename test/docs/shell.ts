@@ -54,7 +54,11 @@ export async function openShell(built: Built, scene: Scene) {
       else if (/^npx evenfall (web|worker|start)$/.test(command)) await serves(command);
       else if (command.startsWith('npx evenfall ')) await commandLine.run(command);
       else if (command.startsWith('cp ')) await execute(command, where);
-      else if (command.startsWith('curl localhost:3000/') || /^curl .* localhost:3000\//.test(command)) {
+      else if (command.startsWith('export ')) {
+        const [, name = '', value] = /^export (\w+)=(\S+)$/.exec(command) ?? [];
+        env[name] = value;
+        commandLine.close();
+      } else if (command.startsWith('curl localhost:3000/') || /^curl .* localhost:3000\//.test(command)) {
         await execute(command.replace('localhost:3000', await webHost()), where);
       } else if (command === 'docker compose up') {
         expect(existsSync(join(packageRoot, 'compose.yaml'))).toBe(true);
@@ -133,14 +137,21 @@ async function openCommandLine(built: Built, where: Where) {
       );
       const args = (await execute(command, where)).split('\0').slice(0, -1);
       said = '';
-      child ??= open();
-      const answered = once(child.process, 'message').then(([code]) => Number(code));
-      child.process.send(args);
+      const own = (child ??= open());
+      const answered = once(own.process, 'message').then(([code]) => Number(code));
+      own.process.send(args);
       // it ends itself when a command fails
-      const code = await Promise.race([answered, child.exited.finally(() => (child = undefined))]);
+      const code = await Promise.race([
+        answered,
+        own.exited.finally(() => child === own && (child = undefined)),
+      ]);
       expect(code, `${command}\n${said}`).toBe(0);
     },
-    close: () => child?.process.kill('SIGKILL'),
+    /** The next call opens it anew, with the environment of then. */
+    close(): void {
+      child?.process.kill('SIGKILL');
+      child = undefined;
+    },
   };
 }
 

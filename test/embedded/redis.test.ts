@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { which } from '../../src/embedded/binaries.ts';
@@ -8,6 +10,7 @@ import { startRedis } from '../../src/embedded/redis.ts';
 import { scratch } from './scratch.ts';
 
 const path = process.env['PATH'];
+const redisCli = await which('redis-cli', path);
 const hasRedis = (await which('redis-server', path)) !== undefined;
 const place = scratch();
 
@@ -32,6 +35,13 @@ describe.runIf(hasRedis)('Redis', () => {
     stranger.on('error', () => {});
     await expect(stranger.ping()).rejects.toThrow('NOAUTH');
     stranger.disconnect();
+  });
+
+  test.runIf(redisCli !== undefined)('redis-cli takes its address', async () => {
+    const { url } = await startedRedis();
+    const { stdout, stderr } = await promisify(execFile)(redisCli ?? '', ['-u', url, 'ping']);
+    expect(stdout).toBe('PONG\n');
+    expect(stderr).not.toMatch(/AUTH failed/);
   });
 
   test('keeps what it was told through kill and start, on the same port', async () => {

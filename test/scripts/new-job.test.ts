@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  mkdtemp,
+  readFile,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
@@ -131,6 +142,17 @@ describe('what it writes', () => {
   }, 120_000);
 });
 
+test('--help is its usage, and nothing is written', async () => {
+  const before = await allFiles();
+  const said = await run('npm', ['run', '--silent', 'new-job', '--', '--help']);
+  expect(said).toEqual({
+    code: 0,
+    out: expect.stringMatching(/^Usage: npm run new-job NAME .*\n$/),
+    err: '',
+  });
+  expect(await allFiles()).toEqual(before);
+});
+
 describe('what it refuses, in a sentence and with exit 2, writing nothing', () => {
   test.for([
     ['no name', [], /Say the name of the new kind/],
@@ -175,5 +197,31 @@ describe('what it refuses, in a sentence and with exit 2, writing nothing', () =
     });
     expect(await read('test/jobs/reindex-user.test.ts')).toBe('mine');
     expect(await allFiles()).not.toContain('reindex-user.ts');
+  });
+});
+
+describe('what the machine refuses, in words and with exit 1', () => {
+  test('a file stands where its folder belongs', async () => {
+    const sweeps = join(tree, 'sql', 'sweeps');
+    await rename(sweeps, `${sweeps}.away`);
+    await writeFile(sweeps, '');
+    const { code, err } = await newJob('prune-team', '--schedule', '17 4 * * *', '--sweep');
+    await rm(sweeps);
+    await rename(`${sweeps}.away`, sweeps);
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/^ENOTDIR: .*\na file stands where a folder belongs: .*\n$/),
+    ]);
+  });
+
+  // root may write everywhere
+  test.runIf(process.getuid?.() !== 0)('the folder may not be written, by it or by the build', async () => {
+    const folders = [tree, join(tree, 'jobs')];
+    for (const folder of folders) await chmod(folder, 0o555);
+    const said = [await newJob('prune-user'), await run('npm', ['run', '--silent', 'demo'])];
+    for (const folder of folders) await chmod(folder, 0o755);
+    for (const { code, err } of said) {
+      expect([code, err]).toEqual([1, expect.stringMatching(/^EACCES: .*\nno permission: .*\n$/)]);
+    }
   });
 });

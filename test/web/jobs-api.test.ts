@@ -207,10 +207,22 @@ describe('the door', () => {
     expect(await refusal(chunked)).toMatchObject({ status: 413, code: 'too_large' });
   });
 
-  test('a kind that nobody knows is 404', async () => {
-    const answer = await refusal(await api(web.url, '/v1/jobs/no-such-kind', { payload: {} }));
+  test('a kind that nobody knows is 404, whatever the body', async () => {
+    for (const body of [{ payload: {} }, {}, [], null]) {
+      const answer = await refusal(await api(web.url, '/v1/jobs/no-such-kind', body));
 
-    expect(answer).toMatchObject({ status: 404, code: 'unknown_kind' });
+      expect(answer).toMatchObject({ status: 404, code: 'unknown_kind' });
+    }
+  });
+
+  test('a kind that only a newer release knows is left to the database', async () => {
+    await sql`insert into evenfall.job_kind
+      select (jsonb_populate_record(k, '{"kind": "of-tomorrow"}')).* from evenfall.job_kind k where kind = 'sync-customer'`;
+
+    const asked = await api(web.url, '/v1/jobs/of-tomorrow', { payload: { customerId: 'cus_1' } });
+
+    expect(asked.status).toBe(202);
+    expect(await refusal(await api(web.url, '/v1/jobs/of-tomorrow', {}))).toMatchObject({ status: 422 });
   });
 
   test('a live key with another payload is 409, and says what to do', async () => {

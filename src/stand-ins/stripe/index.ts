@@ -2,6 +2,7 @@ export { startStripeStandIn } from './server.ts';
 export { deliverEvents } from './webhooks.ts';
 export type { DeliveryOptions } from './webhooks.ts';
 export { FixtureError, readFixtures } from './fixtures.ts';
+export { objectsOf, passEvent } from './kept.ts';
 export type { StandInOptions, StripeStandIn } from './server.ts';
 export type { FaultScript } from './faults.ts';
 export type { RequestRecord } from './serve.ts';
