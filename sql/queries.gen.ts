@@ -1846,7 +1846,7 @@ export interface Machine {
   forgetDeadWorkers(): Promise<ForgetDeadWorkersRow[]>;
   /**
    * Queued jobs of kinds that no living worker knows: its code is older than the kind. None where nobody works, for that is
-   * another trouble, nor where a worker of an older release does not say what it knows.
+   * another trouble (and no verdict at all), nor where a worker of an older release does not say what it knows.
    */
   kindsNobodyKnows(parameters: { lease: string }): Promise<KindsNobodyKnowsRow[]>;
   /**
@@ -2284,7 +2284,7 @@ export const machine = {
     parameters: [],
   },
   kindsNobodyKnows: {
-    text: "select queued.kind as \"kind\", queued.jobs as \"jobs\"\nfrom (select kind, count(*)::int as jobs from evenfall.job where state = 'queued' group by kind) queued\ncross join lateral (\n  select count(*) as workers, bool_or(coalesce(queued.kind = any (w.kinds), true)) as known\n  from evenfall.worker w where w.heartbeat_at > clock_timestamp() - $1::interval\n) alive\nwhere alive.workers > 0 and not alive.known\norder by queued.kind",
+    text: "select queued.kind as \"kind\", queued.jobs as \"jobs\"\nfrom (select kind, count(*)::int as jobs from evenfall.job where state = 'queued' group by kind) queued\ncross join lateral (\n  select bool_or(coalesce(queued.kind = any (w.kinds), true)) as known\n  from evenfall.worker w where w.heartbeat_at > clock_timestamp() - $1::interval\n) alive\nwhere not alive.known\norder by queued.kind",
     parameters: ['lease'],
   },
   queueBackends: {

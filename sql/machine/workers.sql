@@ -21,14 +21,14 @@ returning id;
 
 -- name: kindsNobodyKnows
 -- Queued jobs of kinds that no living worker knows: its code is older than the kind. None where nobody works, for that is
--- another trouble, nor where a worker of an older release does not say what it knows.
+-- another trouble (and no verdict at all), nor where a worker of an older release does not say what it knows.
 select queued.kind as "kind!", queued.jobs as "jobs!"
 from (select kind, count(*)::int as jobs from evenfall.job where state = 'queued' group by kind) queued
 cross join lateral (
-  select count(*) as workers, bool_or(coalesce(queued.kind = any (w.kinds), true)) as known
+  select bool_or(coalesce(queued.kind = any (w.kinds), true)) as known
   from evenfall.worker w where w.heartbeat_at > clock_timestamp() - @lease::interval
 ) alive
-where alive.workers > 0 and not alive.known
+where not alive.known
 order by queued.kind;
 
 -- name: queueBackends

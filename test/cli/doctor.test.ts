@@ -60,6 +60,13 @@ beforeEach(async () => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
+/** A job that went to BullMQ this long ago, and of which BullMQ does not know. */
+const dispatched = (ago: string) => sql`
+  insert into evenfall.job (kind, queue, payload, payload_version, state, due, run_at, deadline_at, dispatch_no,
+    dispatched_at, source)
+  values ('sync-customer', 'stripe', '{"customerId": "cus_1"}', 1, 'dispatched', false, now(),
+    now() + interval '1 day', nextval('evenfall.dispatch_no'), now() - ${ago}::interval, 'test')`;
+
 type Printed = Diagnosis & { section: string };
 
 async function doctor(options: { json?: boolean } = {}): Promise<{ code: number; text: string }> {
@@ -339,6 +346,9 @@ describe('the database', () => {
 describe('where the queues are', () => {
   test('workers have theirs in Redis, and here REDIS_URL is not set: said first, and nothing is to be built', async () => {
     await sql`update evenfall.worker set queue_backend = 'redis'`;
+    // of what is in Redis the queues in Postgres know nothing
+    await dispatched('3 minutes');
+    onTestFinished(async () => void (await sql`truncate evenfall.job`));
     const { code, found, lines } = await complaints();
     expect(code).toBe(1);
     expect(lines).toEqual([
@@ -509,12 +519,6 @@ describeWithRedis('Redis', () => {
 });
 
 describe('[P1] rows and BullMQ', () => {
-  const dispatched = (ago: string) => sql`
-    insert into evenfall.job (kind, queue, payload, payload_version, state, due, run_at, deadline_at, dispatch_no,
-      dispatched_at, source)
-    values ('sync-customer', 'stripe', '{"customerId": "cus_1"}', 1, 'dispatched', false, now(),
-      now() + interval '1 day', nextval('evenfall.dispatch_no'), now() - ${ago}::interval, 'test')`;
-
   test('one that BullMQ does not know for two minutes: nobody has put them together', async () => {
     await dispatched('2 minutes 1 second');
     expect(await complaints()).toMatchObject({

@@ -34,6 +34,7 @@ export async function startExampleApp(databaseUrl: string, file: string): Promis
     ...(kept && { fixtures: kept.objects }),
     onActed: ({ method }) => void (method !== 'GET' && keep()),
   });
+  if (kept?.lastEvent !== undefined) passEvent(standIn, kept.lastEvent);
   seedStripe(standIn, customers);
   keep();
   return standIn;
