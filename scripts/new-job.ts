@@ -170,7 +170,7 @@ function nextSteps({ name, cron, swept }: Wanted, files: readonly string[]): str
   3. Fill in \`run\` in jobs/${name}.ts, and say in its head comment what it does, why it may run twice and
      what to do when it is dead.${dueSoFar}
   4. npm run build && npx evenfall migrate
-     makes it known to SQL.
+     makes it known to SQL; restart the workers, which else let its jobs wait.
   5. npx evenfall enqueue ${name} ${payload}`;
 }
 

@@ -1,5 +1,6 @@
-import { Queue } from 'bullmq';
 import { allJobs } from '../../jobs/index.ts';
+import { createLog } from '../../src/log.ts';
+import { redisBackend } from '../../src/queue/backend.ts';
 import { occurrences, scheduledJobs } from '../../src/queue/schedules.ts';
 import type { Scenario } from '../scenario.ts';
 import type { World } from '../world.ts';
@@ -58,9 +59,10 @@ const slotMs = 600_000;
 
 /** BullMQ's own tick of a schedule comes due while nobody works; whoever starts next must not throw it away. */
 async function overdueTick(world: World): Promise<void> {
+  await world.until('all is done', () => world.system.isIdle(world.sql, world.addresses));
   await Promise.all(world.alive.map((worker) => world.kill(worker)));
-  const queue = new Queue('schedules', { connection: { url: world.addresses.redisUrl } });
-  queue.on('error', () => {});
+  const backend = redisBackend(world.addresses.redisUrl, createLog('silent', 'chaos'));
+  const queue = backend.openQueue('schedules');
   try {
     await queue.obliterate({ force: true });
     const now = Date.now();
@@ -79,6 +81,7 @@ async function overdueTick(world: World): Promise<void> {
     if (await thrownAway()) world.faults.push("an overdue tick of BullMQ's was thrown away");
   } finally {
     await queue.close();
+    await backend.close();
   }
 }
 

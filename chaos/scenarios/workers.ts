@@ -6,8 +6,8 @@ import { failpoints } from '../../src/core/failpoints.ts';
 import type { Failpoint } from '../../src/core/failpoints.ts';
 
 /** Stripe takes its time, so that there is always something under way. */
-function slowStripe(world: World): void {
-  world.lane.stripe.faults.add({ kind: 'slow', ms: 120, times: 'forever' });
+function slowStripe(world: World, ms = 120): void {
+  world.lane.stripe.faults.add({ kind: 'slow', ms, times: 'forever' });
 }
 
 export const workerKills: Scenario = {
@@ -144,7 +144,7 @@ export const rollingRestarts: Scenario = {
   summary:
     '20 deploys under load: each worker in turn is stopped (SIGTERM, every fourth kill -9) and replaced',
   async play(world) {
-    slowStripe(world);
+    slowStripe(world, 350);
     world.keep(3);
     const asking = underWay(world, 20);
     for (let restarts = 0; restarts < 20; restarts++) {

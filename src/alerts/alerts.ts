@@ -3,8 +3,6 @@ import type { Log } from '../core/context.ts';
 import { describeFailure, Retryable } from '../core/errors.ts';
 import type { MailTransport } from '../mail/transport.ts';
 import type { Channel, Notice } from './channel.ts';
-import { deadLetterNotice } from './dead-letter-notice.ts';
-import { findingNotice } from './finding-notice.ts';
 import { mailChannel } from './mail-channel.ts';
 import { postChannel, type PostRetries } from './post-channel.ts';
 
@@ -45,8 +43,15 @@ export function createAlerts(options: AlertOptions): AlertPort {
   }
 
   return {
-    deadLetter: (alert) => tellAll(deadLetterNotice(alert, publicUrl)),
-    finding: (alert) => tellAll(findingNotice(alert)),
+    // with the first alert, for they bring all of React, and a worker is to start soon
+    async deadLetter(alert) {
+      const { deadLetterNotice } = await import('./dead-letter-notice.ts');
+      return await tellAll(deadLetterNotice(alert, publicUrl));
+    },
+    async finding(alert) {
+      const { findingNotice } = await import('./finding-notice.ts');
+      return await tellAll(findingNotice(alert));
+    },
   };
 }
 

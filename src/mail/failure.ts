@@ -11,6 +11,9 @@ interface SmtpError extends Error {
   responseCode?: number;
 }
 
+/** RFC 5321, 3.8: the server closes the connection, whatever it was asked. */
+const closing = 421;
+
 /** Replies that find fault with our session or log-in, not with this mail: another one would meet the same. */
 const aboutTheSession = new Set([503, 530, 534, 535, 538]);
 
@@ -20,6 +23,9 @@ const aboutTheSession = new Set([503, 530, 534, 535, 538]);
  * nodemailer does not tell in which phase a connection was lost, so the caller says whether the whole message,
  * the closing dot included, may have gone out by then. Only that leaves it open whether it was taken: before
  * it a server must not deliver, and after it an answer of 4xx or 5xx is a plain no.
+ *
+ * A server that is away, or says that it goes (421), is waited for and uses no attempt; one that answers about this
+ * mail or our log-in does.
  *
  * The server's own words stay out, and so does the error as a cause: they quote the recipient.
  */
@@ -33,6 +39,7 @@ export function mailFailure(error: unknown, messageWasSent: boolean): Retryable 
     return new Retryable(`the mail server went away before it said whether it took the mail (${detail})`, {
       facts: { class: 'mail_unclear', ...facts },
       outcomeUnknown: true,
+      waiting: true,
     });
   }
   const aboutTheMail = code === 'EENVELOPE' || code === 'EMESSAGE';
@@ -43,6 +50,7 @@ export function mailFailure(error: unknown, messageWasSent: boolean): Retryable 
   }
   return new Retryable(`the mail server did not take the mail (${detail})`, {
     facts: { class: 'mail_unavailable', ...facts },
+    waiting: reply === undefined || reply === closing,
   });
 }
 

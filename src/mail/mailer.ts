@@ -1,9 +1,7 @@
 import type { App } from '../../emails/app.ts';
-import { mails } from '../../emails/index.ts';
 import { Retryable, Terminal } from '../core/errors.ts';
 import type { MailName, MailPort, MailProps } from '../core/mail.ts';
 import { messageId } from './message-id.ts';
-import { renderMail } from './render.ts';
 import type { RenderedMail } from './render.ts';
 import type { MailTransport } from './transport.ts';
 
@@ -40,6 +38,11 @@ async function rendered<Name extends MailName>(
   app: App,
 ): Promise<RenderedMail> {
   try {
+    // with the first mail, for it brings all of React, and a worker is to start soon
+    const [{ mails }, { renderMail }] = await Promise.all([
+      import('../../emails/index.ts'),
+      import('./render.ts'),
+    ]);
     return await renderMail(mails[name], { ...props, app });
   } catch (cause) {
     throw new Retryable(`the mail ${name} could not be rendered`, {

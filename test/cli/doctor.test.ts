@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
 import { doctorCommand } from '../../src/cli/commands/doctor.ts';
+import { section } from '../../src/cli/doctor/section.ts';
 import type { Diagnosis } from '../../src/db/contract.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { declareSchedule, scheduledJobs } from '../../src/queue/schedules.ts';
@@ -297,6 +298,16 @@ describe('the database', () => {
       ),
       expect.stringMatching(/^contract error evenfall.app_lock_user: cannot lock: permission denied/),
     ]);
+  });
+
+  test('what Postgres does not let it read is named, and no other foreign message is', async () => {
+    const failing = (code: string) =>
+      section('contract', () =>
+        Promise.reject(Object.assign(new Error('permission denied for table teams'), { code })),
+      );
+    const said = async (code: string) => (await failing(code)).diagnoses.map(({ message }) => message);
+    expect(await said('42501')).toEqual(['could not be checked: permission denied for table teams']);
+    expect(await said('28P01')).toEqual(['could not be checked: 28P01']);
   });
 
   test('its contract is an own one: each command to migrate names the file, unless CONTRACT_SQL does', async () => {

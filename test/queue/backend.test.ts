@@ -1,10 +1,10 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Misconfigured } from '../../src/core/errors.ts';
 import { postgresBackend, redisBackend } from '../../src/queue/backend.ts';
 import { startRedis } from '../../src/embedded/redis.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { silentLog } from '../support/machine.ts';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -21,6 +21,7 @@ test('a Postgres backend without BullMQ’s schema is refused at boot, with the 
 
 test('[P1] a Redis that forgets is refused in production, and warned of elsewhere', async (context) => {
   const dir = await mkdtemp(join(tmpdir(), 'evenfall-redis-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const redis = await startRedis({ dir, path: process.env['PATH'] });
   if (!redis) context.skip('no redis-server on the path');
   if (!redis) return;

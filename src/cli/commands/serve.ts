@@ -6,16 +6,13 @@ import { clockOffsetOf } from '../../clock-file.ts';
 import { embeddedAsked, readConfig } from '../../config.ts';
 import type { Config } from '../../config.ts';
 import { connectDatabase } from '../../db/connect.ts';
-import { migrate } from '../../db/migrate.ts';
 import { failpointOf } from '../../failpoint.ts';
 import { migratePostgresBackend } from '../../queue/backend.ts';
 import { persist } from '../../queue/persist.ts';
 import { replay } from '../../queue/replay.ts';
 import { startWorker } from '../../queue/worker.ts';
 import type { RunningWorker, WorkerOptions } from '../../queue/worker.ts';
-import { readiness, startHealthServer } from '../../web/health.ts';
-import { createMetrics } from '../../web/metrics.ts';
-import { startWeb } from '../../web/server.ts';
+import { readiness } from '../../web/health.ts';
 import {
   buildAlerts,
   buildHash,
@@ -45,12 +42,7 @@ export async function workerCommand(): Promise<void> {
   const config = readConfig('worker');
   await serve(async () => {
     const worker = prepareWorker(config);
-    const { log, isReady, database } = worker;
-    const metrics = { source: createMetrics(database, allJobs), apiToken: config.API_TOKEN };
-    const health =
-      config.PORT === undefined
-        ? undefined
-        : await startHealthServer({ port: config.PORT, readiness: isReady, metrics, log });
+    const health = config.PORT === undefined ? undefined : await openHealth(config, config.PORT, worker);
     await worker.start();
     return { stop: () => Promise.all([worker.stop(), health?.stop()]) };
   });
@@ -102,11 +94,24 @@ async function serve(open: () => Promise<{ stop(): Promise<unknown> }>): Promise
   process.exit();
 }
 
+/* A process that is started again after a crash is to be back soon: it loads what it needs, and the rest not at all. */
+
+async function openHealth(config: Config, port: number, worker: ReturnType<typeof prepareWorker>) {
+  const [{ startHealthServer }, { createMetrics }] = await Promise.all([
+    import('../../web/health.ts'),
+    import('../../web/metrics.ts'),
+  ]);
+  const { log, isReady, database } = worker;
+  const metrics = { source: createMetrics(database, allJobs), apiToken: config.API_TOKEN };
+  return await startHealthServer({ port, readiness: isReady, metrics, log });
+}
+
 async function migrateAll(
   config: Config,
   contract: string | undefined,
   log: (line: string) => void,
 ): Promise<void> {
+  const { migrate } = await import('../../db/migrate.ts');
   const contractFile = contract ?? config.CONTRACT_SQL;
   await migrate({ databaseUrl: config.DATABASE_URL, kinds: allJobs, contractFile, log });
   if (config.QUEUE_BACKEND === 'postgres') await migratePostgresBackend(config.DATABASE_URL);
@@ -174,6 +179,7 @@ function prepareWorker(config: Config) {
 }
 
 async function openWeb(config: Config) {
+  const { startWeb } = await import('../../web/server.ts');
   const { log, database } = buildParts(config, 'web', 10);
   const backend = buildBackend(config, log);
   const web = await startWeb({

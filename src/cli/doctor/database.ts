@@ -109,7 +109,7 @@ async function versionDiagnosis({ statements }: Database): Promise<Diagnosis> {
 const undefinedTable = '42P01';
 
 /** Of a table that a migration has still to make. */
-function noneYet(error: { code?: string }): [] {
+function noneYet(error: Error & { code?: string }): [] {
   if (error.code === undefinedTable) return [];
   throw error;
 }
