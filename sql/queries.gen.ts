@@ -1211,6 +1211,7 @@ export interface ClaimRow {
   dispatchNo: number;
   turn: string;
   priority: number;
+  hasBegun: boolean;
 }
 
 export interface StartRow {
@@ -2094,7 +2095,7 @@ export const machine = {
     parameters: ['queues', 'lease'],
   },
   claim: {
-    text: "with recursive level as (\n  select min(priority) as priority from evenfall.job\n  where queue = $1 and state = 'queued' and due and kind = any ($2)\n), turn as (\n  (select j.turn from level, lateral (\n     select turn from evenfall.job\n     where queue = $1 and state = 'queued' and due and priority = level.priority and turn > $3\n       and kind = any ($2)\n     order by turn limit 1) j)\n  union all\n  select j.turn from level, turn, lateral (\n     select job.turn from evenfall.job\n     where queue = $1 and state = 'queued' and due and priority = level.priority and job.turn > turn.turn\n       and kind = any ($2)\n     order by job.turn limit 1) j\n), turns as (\n  select turn.turn from turn limit $4\n), fair as (\n  select ceil($4::numeric / greatest(count(*), 1))::int as share from turns\n), picked as (\n  select j.id from level, fair, turns, lateral (\n    select id from evenfall.job\n    where queue = $1 and state = 'queued' and due and priority = level.priority and job.turn = turns.turn\n      and kind = any ($2)\n    order by run_at, id limit fair.share\n    for update skip locked) j\n  limit $4\n)\nupdate evenfall.job\nset state = 'dispatched', due = false, dispatch_no = nextval('evenfall.dispatch_no'),\n    dispatched_at = clock_timestamp()\nfrom picked\nwhere job.id = picked.id\nreturning job.id, job.kind, job.payload, job.dispatch_no as \"dispatch_no\", job.turn as \"turn\", job.priority",
+    text: "with recursive level as (\n  select min(priority) as priority from evenfall.job\n  where queue = $1 and state = 'queued' and due and kind = any ($2)\n), turn as (\n  (select j.turn from level, lateral (\n     select turn from evenfall.job\n     where queue = $1 and state = 'queued' and due and priority = level.priority and turn > $3\n       and kind = any ($2)\n     order by turn limit 1) j)\n  union all\n  select j.turn from level, turn, lateral (\n     select job.turn from evenfall.job\n     where queue = $1 and state = 'queued' and due and priority = level.priority and job.turn > turn.turn\n       and kind = any ($2)\n     order by job.turn limit 1) j\n), turns as (\n  select turn.turn from turn limit $4\n), fair as (\n  select ceil($4::numeric / greatest(count(*), 1))::int as share from turns\n), picked as (\n  select j.id from level, fair, turns, lateral (\n    select id from evenfall.job\n    where queue = $1 and state = 'queued' and due and priority = level.priority and job.turn = turns.turn\n      and kind = any ($2)\n    order by run_at, id limit fair.share\n    for update skip locked) j\n  limit $4\n)\nupdate evenfall.job\nset state = 'dispatched', due = false, dispatch_no = nextval('evenfall.dispatch_no'),\n    dispatched_at = clock_timestamp()\nfrom picked\nwhere job.id = picked.id\nreturning job.id, job.kind, job.payload, job.dispatch_no as \"dispatch_no\", job.turn as \"turn\", job.priority,\n  job.run_no > 0 as \"has_begun\"",
     parameters: ['queue', 'kinds', 'after', 'slots'],
   },
   start: {

@@ -85,10 +85,10 @@ export const variables = {
     .optional()
     .meta({ about: 'A local stand-in for Stripe; refused with a live key.' }),
   STRIPE_REQUESTS_PER_SECOND: z.coerce
-    .number({ error: 'must be a whole number from 1 to 100' })
+    .number({ error: 'must be a whole number from 1 to 1000' })
     .int()
     .min(1)
-    .max(100)
+    .max(1_000)
     .default(20)
     .meta({
       about:

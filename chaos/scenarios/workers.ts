@@ -144,7 +144,7 @@ export const rollingRestarts: Scenario = {
   summary:
     '20 deploys under load: each worker in turn is stopped (SIGTERM, every fourth kill -9) and replaced',
   async play(world) {
-    slowStripe(world, 350);
+    slowStripe(world, 200);
     world.keep(3);
     const asking = underWay(world, 20);
     for (let restarts = 0; restarts < 20; restarts++) {

@@ -69,7 +69,8 @@ set state = 'dispatched', due = false, dispatch_no = nextval('evenfall.dispatch_
     dispatched_at = clock_timestamp()
 from picked
 where job.id = picked.id
-returning job.id, job.kind, job.payload, job.dispatch_no as "dispatch_no!", job.turn as "turn!", job.priority;
+returning job.id, job.kind, job.payload, job.dispatch_no as "dispatch_no!", job.turn as "turn!", job.priority,
+  job.run_no > 0 as "has_begun!";
 
 -- name: start
 -- dispatched → running, or running with a dead worker → running (sql/functions/start_job.sql).

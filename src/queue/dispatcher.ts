@@ -112,7 +112,8 @@ export class Dispatcher {
       const tickets = rows.map((row) => ({
         name: row.kind,
         data: { id: row.id, dispatchNo: row.dispatchNo, payload: row.payload },
-        opts: { ...jobOptions, jobId: ticketId(row) },
+        // what a crash or a deploy has interrupted goes before what BullMQ has waiting (P6)
+        opts: { ...jobOptions, jobId: ticketId(row), lifo: row.hasBegun },
       }));
       await withTimeout(queue.addBulk(tickets), addTimeoutMs, `BullMQ did not take jobs for ${name} in time`);
       await failpoint('dispatch.added');
