@@ -32,7 +32,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '20' },
     'control-seeds': { type: 'string', default: '2' },
     scenario: { type: 'string', multiple: true },
-    lanes: { type: 'string', default: '3' },
+    lanes: { type: 'string', default: '4' },
   },
 });
 
@@ -100,12 +100,15 @@ const wanted = wantedScenarios();
 const controlSeeds = values.short ? [] : seeds.slice(0, Number(values['control-seeds']));
 console.log(`seeds ${seeds.join(', ')}; play one again with --scenario NAME --seed N\n`);
 const played = await playAll(
-  wanted.flatMap((scenario) => [
-    ...seeds.map((seed) => ({ scenario, system: own, seed })),
-    ...(scenario.withoutControl === undefined
-      ? controlSeeds.map((seed) => ({ scenario, system: control, seed }))
-      : []),
-  ]),
+  // one seed after another, so that the stories that need most of the machine are not all played at once
+  seeds.flatMap((seed) =>
+    wanted.flatMap((scenario) => [
+      { scenario, system: own, seed },
+      ...(scenario.withoutControl === undefined && controlSeeds.includes(seed)
+        ? [{ scenario, system: control, seed }]
+        : []),
+    ]),
+  ),
   Number(values.lanes),
 );
 

@@ -12,12 +12,12 @@ function slowStripe(world: World, ms = 120): void {
 
 export const workerKills: Scenario = {
   name: 'worker-kills',
-  summary: 'workers are killed (kill -9) at random moments, six times',
+  summary: 'workers are killed (kill -9) at random moments, four times',
   async play(world) {
     slowStripe(world);
     world.keep(2);
-    const asking = underWay(world, 12);
-    for (let kills = 0; kills < 6; kills++) {
+    const asking = underWay(world, 8, 6);
+    for (let kills = 0; kills < 4; kills++) {
       await world.sleep(world.random.int(300, 1_500));
       await world.kill(world.alive[0]!);
       await world.startWorker().saw(/working/);
@@ -146,7 +146,7 @@ export const rollingRestarts: Scenario = {
   async play(world) {
     slowStripe(world, 200);
     world.keep(3);
-    const asking = underWay(world, 20);
+    const asking = underWay(world, 20, 4);
     for (let restarts = 0; restarts < 20; restarts++) {
       const oldest = world.alive[0]!;
       await world.startWorker().saw(/working/);
@@ -157,10 +157,10 @@ export const rollingRestarts: Scenario = {
   },
 };
 
-/** Something to do until so many deploys are over. */
-async function underWay(world: World, restarts: number): Promise<void> {
-  for (let rounds = 0; rounds < restarts; rounds++) {
-    await world.ask(await world.mixed(8));
+/** So many errands, so many times, about a second apart. */
+async function underWay(world: World, times: number, errands: number): Promise<void> {
+  for (let rounds = 0; rounds < times; rounds++) {
+    await world.ask(await world.mixed(errands));
     await world.sleep(world.random.int(500, 1_500));
   }
 }
