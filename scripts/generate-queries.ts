@@ -30,6 +30,7 @@ const typescriptTypes: Record<string, string> = {
 
 interface Statement {
   name: string;
+  file: string;
   doc: string[];
   text: string;
   parameters: { name: string; nullable: boolean }[];
@@ -47,15 +48,19 @@ export async function generateQueries(sql: postgres.Sql, root: string): Promise<
   readonly json?: readonly string[];
 }`,
   ];
-  for (const [folder, constant] of [
-    ['queries', 'queries'],
-    ['machine', 'machine'],
-  ] as const) {
+  const files = new Map<string, string>();
+  for (const folder of ['queries', 'machine']) {
     const statements = readdirSync(join(root, 'sql', folder))
       .filter((file) => file.endsWith('.sql'))
       .toSorted()
       .flatMap((file) => parseStatements(readFileSync(join(root, 'sql', folder, file), 'utf8'), file));
-    parts.push(await writeFolder(sql, constant, statements));
+    for (const { name, file } of statements) {
+      const other = files.get(name);
+      // bound together, the one would be run in the other's place
+      if (other !== undefined) throw new Error(`${file}: there is a ${name} already, in ${other}`);
+      files.set(name, file);
+    }
+    parts.push(await writeFolder(sql, folder, statements));
   }
   parts.push(writeSweeps(await readSweeps(sql, join(root, 'sql', 'sweeps'))));
   return `${parts.join('\n\n')}\n`;
@@ -83,7 +88,7 @@ function parseStatements(source: string, file: string): Statement[] {
           else parameters.push({ name: parameter, nullable: mark === '?' });
           return `$${parameters.findIndex((p) => p.name === parameter) + 1}`;
         });
-      return { name, doc, text, parameters };
+      return { name, file, doc, text, parameters };
     });
 }
 

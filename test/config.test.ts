@@ -28,7 +28,7 @@ test.for(['database', 'web', 'worker'] as const)('the role %s starts with it, in
 
 test.for([
   ['EVENFALL_EMBEDDED', '1'],
-  ['EVENFALL_FAILPOINT', 'run.started=kill'],
+  ['EVENFALL_FAILPOINT', 'run.started:cancel-subscription=kill@2'],
   ['EVENFALL_CLOCK_FILE', '/tmp/clock'],
 ] as const)('%s is for tests and the demo: refused in production', ([name, value]) => {
   for (const role of ['database', 'web', 'worker'] as const) {

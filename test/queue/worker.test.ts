@@ -77,6 +77,34 @@ for (const backend of ['redis', 'postgres'] as const) {
       expect(await job(id)).toMatchObject({ attempts: 2, runNo: 3 });
     });
 
+    test('[P6] what was interrupted goes before what BullMQ has waiting', async () => {
+      const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const began: number[] = [];
+      const [first, second, waiting, interrupted] = [next++, next++, next++, next++];
+      runs(async (ctx, { n }) => {
+        began.push(n);
+        await gates[[first, second].indexOf(n)]?.promise;
+        return done();
+      });
+      await start({ concurrency: 2 });
+      const blocking = [await enqueue(first), await enqueue(second)];
+      for (const id of blocking) await expect.poll(() => state(id), patience).toBe('running');
+      const later = await enqueue(waiting);
+      await expect.poll(() => state(later), patience).toBe('dispatched');
+      const again = await sql.begin(async (tx) => {
+        const [row] =
+          await tx`select evenfall.enqueue(${kind.name}, ${tx.json({ n: interrupted })})::int as id`;
+        await tx`update evenfall.job set run_no = 1 where id = ${row!['id']}`;
+        return row!['id'] as number;
+      });
+      await expect.poll(() => state(again), patience).toBe('dispatched');
+      gates[0]!.resolve();
+      await expect.poll(() => state(later), patience).toBe('done');
+      gates[1]!.resolve();
+      await expect.poll(() => state(blocking[1]!), patience).toBe('done');
+      expect(began.slice(2)).toEqual([interrupted, waiting]);
+    });
+
     test('a snooze comes back at its time and uses no attempt', async () => {
       await start();
       let runNo = 0;
