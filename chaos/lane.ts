@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import postgres from 'postgres';
+import { EmbeddedError } from '../src/embedded/errors.ts';
 import type { EmbeddedServer } from '../src/embedded/lifecycle.ts';
 import { startPostgres } from '../src/embedded/postgres.ts';
 import { startRedis } from '../src/embedded/redis.ts';
@@ -10,6 +10,7 @@ import { startInbox } from '../src/stand-ins/inbox/index.ts';
 import type { Inbox } from '../src/stand-ins/inbox/index.ts';
 import { startStripeStandIn } from '../src/stand-ins/stripe/index.ts';
 import type { StripeStandIn } from '../src/stand-ins/stripe/index.ts';
+import { scratchFolder } from './scratch.ts';
 
 /**
  * The services that one story after another is played on: a real Postgres and a real Redis (append-only file) that
@@ -27,16 +28,17 @@ export interface Lane {
   close(): Promise<void>;
 }
 
-/** @throws EmbeddedError when a server cannot be started; Error where the machine has no redis-server */
+/** @throws EmbeddedError when a server cannot be started, or where the machine has no redis-server */
 export async function openLane(path: string | undefined): Promise<Lane> {
-  const dir = await mkdtemp(join(tmpdir(), 'evenfall-chaos-'));
-  // servers of another account pass through
-  await chmod(dir, 0o711);
+  const dir = await scratchFolder('evenfall-chaos');
   const postgresServer = await startPostgres({ dir: join(dir, 'postgres'), durable: true });
   const redis = await startRedis({ dir: join(dir, 'redis'), path });
   if (!redis) {
     await postgresServer.stop();
-    throw new Error('npm run chaos needs a redis-server on the path: the production path is what it tests.');
+    await rm(dir, { recursive: true, force: true });
+    throw new EmbeddedError(
+      'npm run chaos needs a redis-server on the PATH: production runs on Redis, so that is what it tries.',
+    );
   }
   const stripe = await startStripeStandIn();
   const inbox = await startInbox();

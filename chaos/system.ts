@@ -38,12 +38,14 @@ export interface Account {
 /** What is put to the test: Evenfall, or as the control the same load on plain BullMQ. */
 export interface System {
   readonly name: string;
+  /** Not what is put to the test, but what it is compared with; it has no failpoints and no ledgers. */
+  readonly isControl: boolean;
   /** Makes its schema in an empty database. */
   readonly prepare: (databaseUrl: string) => Promise<void>;
   /** The program of one worker process. */
   worker(addresses: Addresses, options: WorkerOptions): Program;
-  /** Asks for these in one transaction of the app, which is rolled back for ghosts. */
-  ask(sql: postgres.Sql, addresses: Addresses, errands: readonly Errand[]): Promise<void>;
+  /** Asks for it in a transaction of the app, which is rolled back for a ghost. */
+  ask(sql: postgres.Sql, addresses: Addresses, errand: Errand): Promise<void>;
   /** Whether everything that was asked for has ended. */
   isIdle(sql: postgres.Sql, addresses: Addresses): Promise<boolean>;
   account(sql: postgres.Sql, addresses: Addresses): Promise<Account>;

@@ -2,7 +2,7 @@ import type { Errand } from './errand.ts';
 import { percentile, recoveries } from './recovery.ts';
 import type { World } from './world.ts';
 
-/** What a story came to. Everything but the times and the unknown has to be 0. */
+/** What a story came to: `lost`, `doubled` and `attempts` have to be 0. */
 export interface Verdict {
   readonly jobs: number;
   /** Asked for, and not done. */
@@ -79,7 +79,7 @@ export async function judge(world: World): Promise<Verdict> {
   };
 }
 
-/** What was skipped had happened already, or could not be known: what came of it is looked at by itself. */
+/** Skipped is as good as done: what must have come of it is counted by itself, where it can be. */
 function isAsWanted(state: string | undefined, wanted: 'done' | 'dead'): boolean {
   return state === wanted || (wanted === 'done' && state === 'skipped');
 }

@@ -48,9 +48,8 @@ export class World {
     });
   }
 
-  /** Whether it is Evenfall, which some faults are for alone: the control has no such part. */
-  get isEvenfall(): boolean {
-    return this.system.name === 'Evenfall';
+  get isControl(): boolean {
+    return this.system.isControl;
   }
 
   get alive(): readonly Running[] {
@@ -97,9 +96,14 @@ export class World {
   /** Asks for these, each in a transaction of its own, some of which are rolled back. */
   async ask(errands: readonly Errand[]): Promise<void> {
     for (const errand of errands) {
-      await this.system.ask(this.sql, this.addresses, [errand]);
+      await this.system.ask(this.sql, this.addresses, errand);
       this.errands.push(errand);
     }
+  }
+
+  /** Stripe takes its time, so that there is always something under way. */
+  slowStripe(ms: number): void {
+    this.lane.stripe.faults.add({ kind: 'slow', ms, times: 'forever' });
   }
 
   // what happens to the workers

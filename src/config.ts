@@ -110,10 +110,13 @@ export const variables = {
   }),
   SMTP_URL: url('smtp:', 'smtps:').optional().meta({ about: 'Where mail goes out.' }),
   MAIL_FROM: z.string().min(3).optional().meta({ about: 'The sender of all mail; needed with SMTP_URL.' }),
-  ALERT_EMAIL: z.email('must be one mail address').optional().meta({ about: 'Who is told of dead letters.' }),
+  ALERT_EMAIL: z
+    .email('must be one mail address')
+    .optional()
+    .meta({ about: 'Who is told of dead letters and findings.' }),
   ALERT_WEBHOOK_URL: url('http:', 'https:')
     .optional()
-    .meta({ about: 'Where dead letters are posted as JSON.' }),
+    .meta({ about: 'Where dead letters and findings are posted as JSON.' }),
   SCHEDULE_HEARTBEATS: heartbeatUrls.optional().meta({
     about:
       'Monitors that hear of each schedule when its job has ended well: schedule=https://…, comma-separated; or *=https://…/{schedule} for all. Secret.',

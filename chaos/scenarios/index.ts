@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts';
+import { everyFailpoint, everyKind } from './failpoints.ts';
 import { smtpAmbiguous, stripeDown } from './outside.ts';
 import {
   blackout,
@@ -10,7 +11,7 @@ import {
   terminatedConnections,
 } from './services.ts';
 import { missedTicks, skewedClocks } from './time.ts';
-import { everyFailpoint, everyKind, pausedWorkers, poison, rollingRestarts, workerKills } from './workers.ts';
+import { pausedWorkers, poison, rollingRestarts, workerKills } from './workers.ts';
 
 /** Every bad day that is played, in the order of the report. */
 export const scenarios: readonly Scenario[] = [

@@ -12,7 +12,7 @@ export const stripeDown: Scenario = {
     const errands = Array.from({ length: 1_000 }, () => world.cancellation());
     await world.ask(errands);
     await world.sleep(20_000);
-    if (world.isEvenfall) await hoursGoBy(world, 6);
+    if (!world.isControl) await hoursGoBy(world, 6);
     down.remove();
     await world.within(120_000, () => world.system.isIdle(world.sql, world.addresses));
   },

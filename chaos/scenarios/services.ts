@@ -5,7 +5,7 @@ import type { World } from '../world.ts';
 
 /** Half a minute's work, of which some is always under way. */
 async function underLoad(world: World, count = 50): Promise<void> {
-  world.lane.stripe.faults.add({ kind: 'slow', ms: 120, times: 'forever' });
+  world.slowStripe(120);
   world.keep(2, { concurrency: 2 });
   await world.ask(await world.mixed(count));
   await world.until('work has begun', () => world.cancelledSoFar() > 3);
@@ -23,7 +23,7 @@ export const dispatcherKills: Scenario = {
     for (let kills = 0; kills < 8; kills++) {
       const nth = world.random.int(1, 4);
       const worker = world.startWorker({ failpoint: `${world.random.pick(points)}=kill@${nth}` });
-      if (!world.isEvenfall) await world.sleep(world.random.int(800, 1_500));
+      if (world.isControl) await world.sleep(world.random.int(800, 1_500));
       else await world.within(4_000, () => !world.alive.includes(worker));
       if (world.alive.includes(worker)) await world.kill(worker);
     }

@@ -11,7 +11,7 @@ export const skewedClocks: Scenario = {
   name: 'skewed-clocks',
   summary: "one worker's clock is five minutes fast, another's five minutes slow, and one of them dies",
   async play(world) {
-    world.lane.stripe.faults.add({ kind: 'slow', ms: 150, times: 'forever' });
+    world.slowStripe(150);
     const fast = world.startWorker({ skewMs: fiveMinutesMs });
     world.startWorker({ skewMs: -fiveMinutesMs });
     const limited = world.cancellation();

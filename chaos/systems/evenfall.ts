@@ -5,6 +5,7 @@ import postgres from 'postgres';
 import { allJobs } from '../../jobs/index.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { packageRoot } from '../../src/package-root.ts';
+import { asQuiet } from '../quiet.ts';
 import type { JournalEvent } from '../recovery.ts';
 import type { System } from '../system.ts';
 
@@ -24,15 +25,8 @@ const journal = `
   create trigger chaos_changed after update on evenfall.job for each row
     when (old.state <> new.state or old.run_no <> new.run_no) execute function chaos.note();`;
 
-/** As if Stripe had been read, and with what schedules ask for made to wait: nothing is done but what a story asks for. */
-const quiet = `
-  insert into evenfall.backfill (phase, finished_at) values ('finished', clock_timestamp());
-  insert into evenfall.customer (id, livemode, read_at) values ('cus_somebody', false, clock_timestamp());
-  update evenfall.job_kind set paused_at = clock_timestamp(), paused_why = 'chaos is about something else'
-  where kind in ('sweep', 'backfill-stripe', 'forget-old-records');`;
-
-/** Policies under which a whole ending fits into a story. */
-const policies = {
+/** The fuse and the budget for Stripe opened wide, and policies under which a whole ending fits into a story. */
+const settings = {
   POLICY_CARD_WINDOW: 'P40D',
   POLICY_DELETION_NOTICE: 'PT1S',
   POLICY_FUSE_MAX: '10000',
@@ -47,6 +41,7 @@ const policies = {
 export function evenfall(build: string, statements = '', patienceMs = 90_000): System {
   return {
     name: 'Evenfall',
+    isControl: false,
     patienceMs,
 
     async prepare(databaseUrl) {
@@ -54,7 +49,11 @@ export function evenfall(build: string, statements = '', patienceMs = 90_000): S
       try {
         await sql.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
         await migrate({ databaseUrl, kinds: allJobs, log: () => {} });
-        await sql.unsafe(journal + quiet + statements);
+        await sql.unsafe(journal + statements);
+        await asQuiet(sql);
+        // the mirror knows somebody, so it is a picture of the account
+        await sql`
+          insert into evenfall.customer (id, livemode, read_at) values ('cus_somebody', false, clock_timestamp())`;
       } finally {
         await sql.end({ timeout: 1 });
       }
@@ -63,7 +62,7 @@ export function evenfall(build: string, statements = '', patienceMs = 90_000): S
     worker: ({ databaseUrl, redisUrl, stripeUrl, smtpUrl }, { failpoint, skewMs, concurrency }) => ({
       args: [join(build, 'src', 'cli', 'main.js'), 'worker'],
       env: {
-        ...policies,
+        ...settings,
         DATABASE_URL: databaseUrl,
         REDIS_URL: redisUrl,
         STRIPE_SECRET_KEY: 'sk_test_chaos',
@@ -79,16 +78,13 @@ export function evenfall(build: string, statements = '', patienceMs = 90_000): S
       },
     }),
 
-    async ask(sql, _addresses, errands) {
-      const ghosts = errands.some((errand) => errand.ghost);
+    async ask(sql, _addresses, errand) {
       await sql
         .begin(async (tx) => {
-          for (const errand of errands) {
-            const [row] =
-              await tx`select evenfall.enqueue(${errand.kind}, ${tx.json(errand.payload)})::text as id`;
-            errand.jobId = row!['id'] as string;
-          }
-          if (ghosts) throw rolledBack;
+          const [row] =
+            await tx`select evenfall.enqueue(${errand.kind}, ${tx.json(errand.payload)})::text as id`;
+          errand.jobId = row!['id'] as string;
+          if (errand.ghost) throw rolledBack;
         })
         .catch((error: unknown) => {
           if (error !== rolledBack) throw error;

@@ -31,6 +31,7 @@ export function plainBullmq(build: string): System {
 
   return {
     name: 'plain BullMQ',
+    isControl: true,
     // its defaults look for stalled jobs every 30 seconds, and find them the second time
     patienceMs: 75_000,
 
@@ -55,19 +56,14 @@ export function plainBullmq(build: string): System {
       },
     }),
 
-    async ask(_sql, addresses, errands) {
-      for (const errand of errands) {
-        if (errand.ghost || errand.appDies) continue;
-        const options = { attempts: 5, backoff: { type: 'exponential', delay: 1_000 } } as const;
-        const job = await queueOf(addresses)
-          .add(
-            errand.kind,
-            { ...errand.payload, subscriptions: errand.cancels, to: errand.mails?.[0] },
-            options,
-          )
-          .catch(() => undefined);
-        if (job?.id !== undefined) errand.jobId = job.id;
-      }
+    async ask(_sql, addresses, errand) {
+      if (errand.ghost || errand.appDies) return;
+      const { kind, payload, cancels: subscriptions, mails } = errand;
+      const options = { attempts: 5, backoff: { type: 'exponential', delay: 1_000 } } as const;
+      const job = await queueOf(addresses)
+        .add(kind, { ...payload, subscriptions, to: mails?.[0] }, options)
+        .catch(() => undefined);
+      if (job?.id !== undefined) errand.jobId = job.id;
     },
 
     async isIdle(_sql, addresses) {
@@ -88,9 +84,9 @@ export function plainBullmq(build: string): System {
         }),
       );
       const history = await sql`select subject from control.history`;
-      const close = queues.get(addresses.redisUrl);
+      // the story is over: the next one has another Redis, or an emptied one
+      await queueOf(addresses).close();
       queues.delete(addresses.redisUrl);
-      await close?.close();
       return {
         ended: new Map(ended),
         history: new Map(history.map((line) => [String(line['subject']), 1])),

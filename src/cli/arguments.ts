@@ -6,6 +6,10 @@ import { WrongCall } from './exit.ts';
 
 /* What commands are called with, read and checked. */
 
+/**
+ * @param name of the argument, for the message
+ * @throws WrongCall unless it is a whole number from 1
+ */
 export function readCount(text: string, name: string): number {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < 1)
@@ -13,6 +17,7 @@ export function readCount(text: string, name: string): number {
   return number;
 }
 
+/** @throws WrongCall naming the kinds that there are */
 export function findKind(kind: string): AnyJob {
   const job = allJobs.find((candidate) => candidate.name === kind);
   if (job) return job;
@@ -21,6 +26,7 @@ export function findKind(kind: string): AnyJob {
   );
 }
 
+/** @throws WrongCall when it is no JSON, or not what the kind takes */
 export function readPayload(job: AnyJob, text: string): unknown {
   let payload: unknown;
   try {
@@ -33,6 +39,10 @@ export function readPayload(job: AnyJob, text: string): unknown {
   return payload;
 }
 
+/**
+ * @param name of the argument, for the message
+ * @throws WrongCall unless it is an ISO 8601 instant with its offset
+ */
 export function readInstant(text: string, name: string): Date {
   const at = new Date(text);
   if (!/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) || Number.isNaN(at.getTime())) {

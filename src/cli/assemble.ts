@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { createAlerts } from '../alerts/alerts.ts';
-import { createHeartbeats } from '../alerts/heartbeats.ts';
+import { createScheduleHeartbeats } from '../alerts/schedule-heartbeats.ts';
 import type { Config } from '../config.ts';
 import type { AlertPort } from '../core/alert.ts';
-import type { HeartbeatPort } from '../core/heartbeat.ts';
+import type { ScheduleHeartbeatPort } from '../core/schedule-heartbeat.ts';
 import { keyedHash } from '../core/hash.ts';
 import { keepToken } from '../core/keep-token.ts';
 import type { MailPort } from '../core/mail.ts';
@@ -58,9 +58,9 @@ export function buildAlerts(
 }
 
 /** Undefined where no schedule has a monitor. */
-export function buildHeartbeats(config: Config): HeartbeatPort | undefined {
+export function buildScheduleHeartbeats(config: Config): ScheduleHeartbeatPort | undefined {
   const urls = config.SCHEDULE_HEARTBEATS;
-  return urls === undefined ? undefined : createHeartbeats(urls);
+  return urls === undefined ? undefined : createScheduleHeartbeats(urls);
 }
 
 /** Mails to customers, over the transport that the alerts have too. */

@@ -53,7 +53,7 @@ program
   .command('migrate')
   .description('brings the database up to date: migrations, contract, functions, kinds')
   .option('--contract <file>', 'your own contract file, instead of CONTRACT_SQL or sql/contract.sql')
-  .action(run(async (options) => (await import('./commands/serve.ts')).migrateCommand(options)));
+  .action(run(async (options) => (await import('./commands/migrate.ts')).migrateCommand(options)));
 program
   .command('doctor')
   .description('says whether this installation can work and be trusted with deletion, and what to mend')

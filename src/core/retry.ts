@@ -1,11 +1,11 @@
 /** When a kind tries again, and when it gives up. */
 export interface RetryPolicy {
-  /** Attempts that may fail before the job is dead. Crashes, deploys and outages, of our own or of Stripe, use none. */
+  /** Attempts that may fail before the job is dead. Crashes, deploys and outages use none. */
   readonly attempts: number;
   /** The first delay; it doubles from there. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** ISO 8601, from the time it was to run: after this it is dead, whatever attempts are left and whatever it waits for. */
+  /** ISO 8601, from the time it was to run: after this it is dead, but for what waits for a person (`Retryable.held`). */
   readonly giveUpAfter: string;
   /**
    * How many times it may take its worker process down with it before it counts as poison. `migrate` writes it

@@ -6,14 +6,14 @@ export interface StripeGate {
    * @throws Retryable `waiting`, class `stripe_down` while Stripe does not work, or `stripe_budget` where the turn is
    * too far off: then nothing was sent
    */
-  enter(asked: Errand): Promise<StripeTurn>;
+  enter(asked: StripeCall): Promise<StripeTurn>;
 }
 
-/** What the request is about, for the sentence that says why it was not sent. */
-export interface Errand {
-  /** As it continues "Stripe was not asked to …": `cancel`. */
+/** What a request is about, for the sentence that says why it failed or was not sent. */
+export interface StripeCall {
+  /** As it continues "Stripe refused to …": `cancel`. */
   readonly operation: string;
-  /** An id, never an address. */
+  /** The id it is about; stored, logged and mailed with a failure, so never an address. */
   readonly subject: string;
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Retryable } from '../core/errors.ts';
 import type { Log } from '../core/context.ts';
 import { waitDelayMs } from '../core/retry.ts';
-import type { Errand, StripeGate } from '../core/stripe-gate.ts';
+import type { StripeCall, StripeGate } from '../core/stripe-gate.ts';
 import type { Database } from './connect.ts';
 
 export interface StripeGateOptions {
@@ -32,7 +32,7 @@ export function createStripeGate({
   const { statements } = database;
   const spacingMs = 1_000 / requestsPerSecond;
 
-  const down = (asked: Errand, { openedAt, openMs }: { openedAt: Date | null; openMs: number | null }) =>
+  const down = (asked: StripeCall, { openedAt, openMs }: { openedAt: Date | null; openMs: number | null }) =>
     new Retryable(`Stripe has not worked since ${openedAt?.toISOString()}: ${notAsked(asked)}`, {
       facts: { class: 'stripe_down', subject: asked.subject },
       waiting: true,
@@ -77,6 +77,6 @@ export function createStripeGate({
   };
 }
 
-function notAsked({ operation, subject }: Errand): string {
+function notAsked({ operation, subject }: StripeCall): string {
   return `it was not asked to ${operation} ${subject}`;
 }

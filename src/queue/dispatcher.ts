@@ -5,7 +5,7 @@ import type { Database } from '../db/connect.ts';
 import { ticketId } from './backend.ts';
 import type { QueueBackend, TicketQueue } from './backend.ts';
 import { lease } from './heartbeat.ts';
-import { answerCommand, signs } from './installation.ts';
+import { heldSentence } from './installation.ts';
 import type { QueueMemory } from './memory.ts';
 
 export interface DispatcherOptions {
@@ -142,7 +142,7 @@ export class Dispatcher {
       log.warn({ err: reason }, 'dispatching failed; it is tried again');
       return;
     }
-    log.error({}, `${signs.went_back}. No job starts before a person has answered: \`${answerCommand}\``);
+    log.error({}, heldSentence('went_back'));
     const { highestDispatchNo } = this;
     await database.statements.holdInstallation({ sign: 'went_back', highestDispatchNo }).catch(() => {});
   }

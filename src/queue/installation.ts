@@ -22,7 +22,11 @@ export const signs: Readonly<Record<RestoreSign, string>> = {
   went_back: 'the database has gone back in time: a later dispatch was seen than it knows of',
 };
 
-export const answerCommand = 'evenfall doctor --after-restore';
+const answerCommand = 'evenfall doctor --after-restore';
+
+/** For the log and /readyz: why nothing starts. */
+export const heldSentence = (sign: RestoreSign) =>
+  `${signs[sign]}. Nothing starts before a person has answered: \`${answerCommand}\``;
 
 /** The queues have to be asked, and do not answer. */
 export class QueuesSilent extends Error {
@@ -59,7 +63,7 @@ export async function lookAtInstallation(
   const memory = backend.memoryOf(identity);
   const highest = await pRetry(() => memory.highestDispatchNo(), { retries: 4, minTimeout: 50 }).catch(
     (cause: unknown) => {
-      throw new QueuesSilent('Redis does not answer, which knows how far the database had come', { cause });
+      throw new QueuesSilent('Redis, which knows how far the database had come, does not answer', { cause });
     },
   );
   const wentBack = highest !== undefined && dispatchNo < highest;
@@ -91,7 +95,7 @@ export async function untilTrusted(options: TrustOptions): Promise<QueueMemory> 
   for (; ; await sleep(pollMs)) {
     const waitsFor = await look();
     if (typeof waitsFor !== 'string') {
-      if (said !== '') log.info({}, 'it goes on');
+      if (said !== '') log.info({}, 'what was waited for is there: the worker starts');
       onHeld?.(undefined);
       return waitsFor;
     }
@@ -106,7 +110,7 @@ export async function untilTrusted(options: TrustOptions): Promise<QueueMemory> 
       if (!found) throw new Error('the row of evenfall.installation cannot be read');
       if (!found.hold) return backend.memoryOf(found.identity);
       if (!found.isHeld) await statements.holdInstallation({ ...found.hold });
-      const why = `${signs[found.hold.sign]}. Nothing starts before a person has answered: \`${answerCommand}\``;
+      const why = heldSentence(found.hold.sign);
       onHeld?.(why);
       return why;
     } catch (error) {

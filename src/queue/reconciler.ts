@@ -11,6 +11,7 @@ import { addTimeoutMs } from './dispatcher.ts';
 import { dispatchedRows, statesOf } from './drift.ts';
 import { lease } from './heartbeat.ts';
 import type { QueueMemory } from './memory.ts';
+import { poisonError } from './runner.ts';
 import type { Runner } from './runner.ts';
 import { tellOfWaiting } from './waiting.ts';
 
@@ -76,10 +77,7 @@ export class Reconciler {
   async rescue(): Promise<void> {
     const { database, runner, log, onChange } = this.options;
     for (const poison of await database.statements.findPoison({ lease })) {
-      const error = new Terminal(`its worker process died ${poison.crashes + 1} times while it ran`, {
-        facts: { class: 'poison' },
-      });
-      await runner.bury(poison.id, poison.runNo, error, this.kinds.get(poison.kind));
+      await runner.bury(poison.id, poison.runNo, poisonError(poison.crashes), this.kinds.get(poison.kind));
     }
     const rescued = await database.statements.rescue({ lease });
     for (const row of rescued) log.warn({ jobId: row.id, kind: row.kind, crashes: row.crashes }, 'rescued');

@@ -279,7 +279,8 @@ async function withinTime<T>(job: AnyJob, time: AbortController, run: Promise<T>
   }
 }
 
-function poisonError(crashes: number): Terminal {
+/** @param crashes that were counted before the last one */
+export function poisonError(crashes: number): Terminal {
   return new Terminal(`its worker process died ${crashes + 1} times while it ran; it is not run again`, {
     facts: { class: 'poison' },
   });

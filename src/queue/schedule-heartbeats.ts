@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../core/context.ts';
-import type { HeartbeatPort } from '../core/heartbeat.ts';
+import type { ScheduleHeartbeatPort } from '../core/schedule-heartbeat.ts';
 import type { Database } from '../db/connect.ts';
 import { occurrenceKind } from './schedules.ts';
 
 export interface ScheduleHeartbeatsOptions {
   readonly database: Database;
   /** Absent: nobody outside watches. */
-  readonly heartbeats?: HeartbeatPort | undefined;
+  readonly heartbeats?: ScheduleHeartbeatPort | undefined;
   readonly log: Log;
 }
 

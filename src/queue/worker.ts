@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../core/context.ts';
 import { Misconfigured } from '../core/errors.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
-import type { HeartbeatPort } from '../core/heartbeat.ts';
+import type { ScheduleHeartbeatPort } from '../core/schedule-heartbeat.ts';
 import { queueNames } from '../core/job.ts';
 import type { AnyJob, QueueName } from '../core/job.ts';
 import type { Database } from '../db/connect.ts';
@@ -28,7 +28,7 @@ export interface WorkerOptions extends Adapters {
   readonly backend: QueueBackend;
   readonly jobs: readonly AnyJob[];
   /** Who is told outside that schedules are alive; nobody when absent. */
-  readonly heartbeats?: HeartbeatPort | undefined;
+  readonly heartbeats?: ScheduleHeartbeatPort | undefined;
   /** Jobs at once, in each queue. */
   readonly concurrency: number;
   readonly failpoint: AtFailpoint;

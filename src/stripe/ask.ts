@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { Terminal } from '../core/errors.ts';
+import type { StripeCall } from '../core/stripe-gate.ts';
 import { succeeded, withDeadline } from './answer.ts';
 import type { Origin } from './answer.ts';
 import { classifyStripeFailure } from './classify.ts';
@@ -8,11 +9,7 @@ import type { Turns } from './turns.ts';
 
 /** How one request is made: what it is about is checked, then it is sent, judged and read, or classified. */
 
-export interface About {
-  /** As it continues "Stripe refused to …": `cancel`. */
-  readonly operation: string;
-  /** The id it was about; stored, logged and mailed with a failure, so never an address. */
-  readonly subject: string;
+export interface About extends StripeCall {
   readonly readOnly?: boolean;
   /** What a success is. */
   readonly object: string;

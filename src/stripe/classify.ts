@@ -1,14 +1,11 @@
 import Stripe from 'stripe';
 import { Retryable, Terminal } from '../core/errors.ts';
 import type { FailureFacts } from '../core/errors.ts';
+import type { StripeCall } from '../core/stripe-gate.ts';
 import { DeadlinePassed, NoSecondTurn, UnusableAnswer } from './answer.ts';
 
 /** What was asked of Stripe when it failed. */
-export interface Asked {
-  /** As it continues "Stripe refused to …": `cancel`. */
-  readonly operation: string;
-  /** The id it was about: `sub_1`. */
-  readonly subject: string;
+export interface FailedCall extends StripeCall {
   readonly livemode: boolean;
   /** It can have changed nothing, so its outcome is never unknown. */
   readonly readOnly?: boolean;
@@ -45,7 +42,7 @@ export interface Asked {
  * The sentence and the facts are made of ids and codes: Stripe's own message may hold personal data. It is
  * still in `cause`, for the debugger: whoever stores or logs a failure leaves that out.
  */
-export function classifyStripeFailure(error: unknown, asked: Asked): Retryable | Terminal {
+export function classifyStripeFailure(error: unknown, asked: FailedCall): Retryable | Terminal {
   const verdict = judge(error);
   const facts = factsOf(error, verdict.class, asked);
   const unknown = verdict.outcomeUnknown === true && asked.readOnly !== true;
@@ -161,7 +158,7 @@ function judge(error: unknown): Verdict {
   return REFUSED;
 }
 
-function factsOf(error: unknown, failureClass: string, { subject, livemode }: Asked): FailureFacts {
+function factsOf(error: unknown, failureClass: string, { subject, livemode }: FailedCall): FailureFacts {
   const known = readError(error);
   const requestId = word(known.requestId);
   const log = requestId && `https://dashboard.stripe.com/${livemode ? '' : 'test/'}logs/${requestId}`;

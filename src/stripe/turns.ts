@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Errand, StripeGate, StripeTurn } from '../core/stripe-gate.ts';
+import type { StripeCall, StripeGate, StripeTurn } from '../core/stripe-gate.ts';
 import { NoSecondTurn } from './answer.ts';
 import { whatItTells } from './classify.ts';
 
@@ -9,17 +9,17 @@ export interface Turns {
    *
    * @throws whatever the gate throws, as it is; what the call throws as `failure` makes of it
    */
-  take<T>(errand: Errand, call: () => Promise<T>, failure: (error: unknown) => Error): Promise<T>;
+  take<T>(about: StripeCall, call: () => Promise<T>, failure: (error: unknown) => Error): Promise<T>;
   /** Before each request that leaves: a call has a turn for its first, the SDK's own retry needs one more. */
   beforeRequest(): Promise<void>;
 }
 
 /** So that no request of a call leaves out of turn, those of the SDK included. */
 export function createTurns(gate: StripeGate): Turns {
-  const calls = new AsyncLocalStorage<{ errand: Errand; turn: StripeTurn; requests: number }>();
+  const calls = new AsyncLocalStorage<{ about: StripeCall; turn: StripeTurn; requests: number }>();
   return {
-    async take(errand, call, failure) {
-      const current = { errand, turn: await gate.enter(errand), requests: 0 };
+    async take(about, call, failure) {
+      const current = { about, turn: await gate.enter(about), requests: 0 };
       try {
         const result = await calls.run(current, call);
         await current.turn.worked();
@@ -38,7 +38,7 @@ export function createTurns(gate: StripeGate): Turns {
       current.requests += 1;
       if (current.requests === 1) return;
       try {
-        current.turn = await gate.enter(current.errand);
+        current.turn = await gate.enter(current.about);
       } catch (error) {
         throw new NoSecondTurn('there was no turn for the retry', { cause: error });
       }
@@ -48,7 +48,7 @@ export function createTurns(gate: StripeGate): Turns {
 
 /** Of a gateway without a gate: every call at once. */
 export const atOnce: Turns = {
-  take: (_errand, call, failure) =>
+  take: (_about, call, failure) =>
     call().catch((error: unknown) => {
       throw failure(error);
     }),

@@ -141,7 +141,9 @@ describe('[P2] [P8] what is known of a restored database', () => {
   test('workers that run all the same are named', async () => {
     await restored();
     await statements.beat({ id: 'a-worker', concurrency: 1, kinds: [], queueBackend: 'redis' });
-    expect((await afterRestore()).text).toMatch(/^1 workers started before .*: stop them\.$/m);
+    expect((await afterRestore()).text).toMatch(
+      /^Workers that started before still run \(1\): stop them\.$/m,
+    );
   });
 });
 

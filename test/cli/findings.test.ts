@@ -63,7 +63,7 @@ test('an acknowledged one is listed with --all alone, after the open ones, with 
   expect(ids(all)).toEqual([1, 3, 2]);
   expect(all[2]).toMatchObject({
     acknowledgedAt: expect.stringMatching(/^\d{4}-.*Z$/),
-    acknowledgedBy: userInfo().username,
+    acknowledgedBy: `${userInfo().username}, by the command line`,
     note: 'all of it is meant',
   });
 });

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type postgres from 'postgres';
 import { startProgram } from '../../chaos/process.ts';
 import type { Running } from '../../chaos/process.ts';
+import { asQuiet } from '../../chaos/quiet.ts';
+import { scratchFolder } from '../../chaos/scratch.ts';
 import { allJobs } from '../../jobs/index.ts';
 import type { AnyJob } from '../../src/core/job.ts';
 
@@ -18,6 +19,7 @@ import { packageRoot } from '../../src/package-root.ts';
 import { migratePostgresBackend } from '../../src/queue/backend.ts';
 import { openPool } from './sql.ts';
 
+export { asQuiet };
 export type { Running };
 
 /** The program, compiled as `npm run build` does it. */
@@ -74,24 +76,6 @@ export function workerEnv({
   };
 }
 
-/** A folder that servers of another account can pass through. */
-export async function scratchFolder(): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'evenfall-process-'));
-  await chmod(dir, 0o711);
-  return dir;
-}
-
-/**
- * As if Stripe had been read before, and with what schedules ask for made to wait: a worker does nothing but what a
- * test asks for, at whatever time of day.
- */
-export async function asQuiet(sql: postgres.Sql): Promise<void> {
-  await sql`insert into evenfall.backfill (phase, finished_at) values ('finished', clock_timestamp())`;
-  await sql`
-    update evenfall.job_kind set paused_at = clock_timestamp(), paused_why = 'the test is about something else'
-    where kind in ('sweep', 'backfill-stripe', 'forget-old-records')`;
-}
-
 export interface OwnPostgres {
   readonly url: string;
   readonly server: EmbeddedServer;
@@ -101,7 +85,7 @@ export interface OwnPostgres {
 
 /** A Postgres that a test may kill, with the example app and every migration. */
 export async function ownPostgres(extraKinds: readonly AnyJob[] = []): Promise<OwnPostgres> {
-  const dir = await scratchFolder();
+  const dir = await scratchFolder('evenfall-process');
   const server = await startPostgres({ dir: join(dir, 'postgres'), durable: false });
   const sql = openPool(server.url, { max: 3, name: 'test' });
   await sql.unsafe(readFileSync(join(packageRoot, 'sql', 'example-app.sql'), 'utf8'));
@@ -135,7 +119,7 @@ export async function within<T>(ms: number, work: Promise<T>, what: string): Pro
 
 /** A Redis that a test may kill; undefined where there is no redis-server. */
 export async function ownRedisServer(): Promise<EmbeddedServer | undefined> {
-  const dir = await scratchFolder();
+  const dir = await scratchFolder('evenfall-process');
   const server = await startRedis({ dir: join(dir, 'redis'), path: process.env['PATH'] });
   if (!server) {
     await rm(dir, { recursive: true, force: true });

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { replay } from '../../queue/replay.ts';
 import { operator, readCount } from '../arguments.ts';
 import { buildBackend } from '../queue-backend.ts';
@@ -56,7 +55,7 @@ export async function effectSettleCommand(id: string, options: { happened?: bool
   await withParts(async ({ database }) => {
     const happened = options.happened ?? false;
     const number = readCount(id, 'the id');
-    const [row] = await database.statements.settleUnknown({ id: number, happened, who: userInfo().username });
+    const [row] = await database.statements.settleUnknown({ id: number, happened, who: operator() });
     if (!row) throw new WrongCall(`effect ${id} does not exist, or is not unknown`);
     print(`${row.key} is ${row.state}; replay its dead letter to go on`);
   });

@@ -1,5 +1,4 @@
-import { userInfo } from 'node:os';
-import { readCount } from '../arguments.ts';
+import { operator, readCount } from '../arguments.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printRows } from '../output.ts';
 import { withParts } from '../parts.ts';
@@ -17,7 +16,7 @@ export async function findingsListCommand(options: { all?: boolean; limit: strin
 export async function findingsAckCommand(id: string, options: { why: string }) {
   await withParts(async ({ database }) => {
     const number = readCount(id, 'the number');
-    const acknowledgement = { id: number, who: userInfo().username, why: options.why };
+    const acknowledgement = { id: number, who: operator(), why: options.why };
     const [finding] = await database.statements.acknowledgeFinding(acknowledgement);
     if (finding) {
       print(`finding ${number} (${finding.kind}, ${finding.subject}) is acknowledged`);

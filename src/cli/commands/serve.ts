@@ -7,7 +7,6 @@ import { embeddedAsked, readConfig } from '../../config.ts';
 import type { Config } from '../../config.ts';
 import { connectDatabase } from '../../db/connect.ts';
 import { failpointOf } from '../../failpoint.ts';
-import { migratePostgresBackend } from '../../queue/backend.ts';
 import { persist } from '../../queue/persist.ts';
 import { replay } from '../../queue/replay.ts';
 import { startWorker } from '../../queue/worker.ts';
@@ -16,7 +15,7 @@ import { readiness } from '../../web/health.ts';
 import {
   buildAlerts,
   buildHash,
-  buildHeartbeats,
+  buildScheduleHeartbeats,
   buildKeepLink,
   buildMailer,
   buildStripe,
@@ -30,12 +29,6 @@ import { foreseen, openEmbedded, settingsFor } from './embedded.ts';
 const graceMs = 10_000;
 /** What is still opening when it is asked to stop gets this long to be stopped in order. */
 const openingMs = 5_000;
-
-/** `evenfall migrate` */
-export async function migrateCommand(options: { contract?: string }): Promise<void> {
-  const config = readConfig('database');
-  await migrateAll(config, options.contract, print);
-}
 
 /** `evenfall worker` */
 export async function workerCommand(): Promise<void> {
@@ -62,7 +55,7 @@ export async function startCommand(): Promise<void> {
   await serve(async () => {
     const embedded = asked && (await openEmbedded(asked.path, given));
     const config = embedded ? readConfig('worker', embedded.env) : given;
-    if (embedded) await migrateAll(config, undefined, print);
+    if (embedded) await (await import('./migrate.ts')).migrateAll(config, undefined);
     const worker = prepareWorker(config);
     // first, for it serves while the worker waits for Postgres or for a person
     const web = await openWeb(config);
@@ -106,17 +99,6 @@ async function openHealth(config: Config, port: number, worker: ReturnType<typeo
   return await startHealthServer({ port, readiness: isReady, metrics, log });
 }
 
-async function migrateAll(
-  config: Config,
-  contract: string | undefined,
-  log: (line: string) => void,
-): Promise<void> {
-  const { migrate } = await import('../../db/migrate.ts');
-  const contractFile = contract ?? config.CONTRACT_SQL;
-  await migrate({ databaseUrl: config.DATABASE_URL, kinds: allJobs, contractFile, log });
-  if (config.QUEUE_BACKEND === 'postgres') await migratePostgresBackend(config.DATABASE_URL);
-}
-
 /** A worker that is not started yet, and says so to whoever asks whether it is ready. */
 function prepareWorker(config: Config) {
   // the jobs of five queues share these connections; a job holds one only while a statement runs
@@ -132,7 +114,7 @@ function prepareWorker(config: Config) {
     heartbeatDatabase,
     backend,
     jobs: allJobs,
-    heartbeats: buildHeartbeats(config),
+    heartbeats: buildScheduleHeartbeats(config),
     concurrency: config.CONCURRENCY,
     stripe,
     alerts,

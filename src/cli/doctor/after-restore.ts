@@ -99,7 +99,7 @@ function printKnown(sign: RestoreSign, known: Known, options: Options): number {
   else {
     print(`Held: ${signs[sign]}.`);
     if (known.workersAtWork > 0)
-      print(`${known.workersAtWork} workers started before and run all the same: stop them.`);
+      print(`Workers that started before still run (${known.workersAtWork}): stop them.`);
     print('');
     const { workersAtWork: _, ...rest } = known;
     printObject(rest, {});

@@ -7,7 +7,10 @@ const address = (id: string) => `${id.replaceAll('_', '-').toLowerCase()}@custom
 
 type Make = (world: World) => Promise<Errand> | Errand;
 
-/** For each kind of job that Evenfall has, something that it has to do, and what must have come of it. */
+/**
+ * For each kind of job that Evenfall has, something that it has to do; what must have come of it where it shows outside or
+ * in the history (of the others only that the job ended).
+ */
 export const errandOf: Readonly<Record<string, Make>> = {
   'cancel-subscription': (world) => world.cancellation(),
   'deactivate-account': (world) => world.goodbye(),

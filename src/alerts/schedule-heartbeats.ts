@@ -1,4 +1,4 @@
-import type { HeartbeatPort } from '../core/heartbeat.ts';
+import type { ScheduleHeartbeatPort } from '../core/schedule-heartbeat.ts';
 
 /** Less than a transaction may stand still: the statement that marks it is committed after the answer. */
 const defaultTimeoutMs = 5_000;
@@ -9,10 +9,10 @@ const defaultTimeoutMs = 5_000;
  *
  * @param urls by schedule, checked by the configuration
  */
-export function createHeartbeats(
+export function createScheduleHeartbeats(
   urls: Readonly<Record<string, string>>,
   options: { readonly timeoutMs?: number } = {},
-): HeartbeatPort {
+): ScheduleHeartbeatPort {
   const { timeoutMs = defaultTimeoutMs } = options;
   return {
     schedules: Object.keys(urls),

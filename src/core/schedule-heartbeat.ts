@@ -5,7 +5,7 @@ export interface Beat {
 }
 
 /** Tells monitors outside that schedules are alive: when it falls silent, they notice (product promise P5). */
-export interface HeartbeatPort {
+export interface ScheduleHeartbeatPort {
   /** The schedules that a monitor waits for. */
   readonly schedules: readonly string[];
   /** Tells the schedule's monitor once. Never throws; ends early, not taken, when `signal` is aborted. */

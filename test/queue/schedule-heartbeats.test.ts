@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
 import { sweep } from '../../jobs/sweep.ts';
-import { createHeartbeats } from '../../src/alerts/heartbeats.ts';
+import { createScheduleHeartbeats } from '../../src/alerts/schedule-heartbeats.ts';
 import type { Context } from '../../src/core/context.ts';
 import { Retryable, Terminal } from '../../src/core/errors.ts';
 import { defineJob } from '../../src/core/job.ts';
@@ -106,7 +106,11 @@ afterEach(() => {
 
 /** The watch of one worker. */
 function watch(given: Readonly<Record<string, string>> = urls, timeoutMs = 10_000): ScheduleHeartbeats {
-  return new ScheduleHeartbeats({ database, heartbeats: createHeartbeats(given, { timeoutMs }), log });
+  return new ScheduleHeartbeats({
+    database,
+    heartbeats: createScheduleHeartbeats(given, { timeoutMs }),
+    log,
+  });
 }
 
 /** As many occurrences as have come in these minutes are accounted for; their jobs wait. */
@@ -335,7 +339,7 @@ describe('[P5] a monitor that does not take a heartbeat', () => {
 
   test('and a database that is away are told apart in the log, and neither throws', async () => {
     const away = connectDatabase('postgres://nobody@127.0.0.1:1/none', { max: 1, name: 'test' });
-    const heartbeats = createHeartbeats(urls);
+    const heartbeats = createScheduleHeartbeats(urls);
     await new ScheduleHeartbeats({ database: away, heartbeats, log }).look();
     expect(heard).toEqual([]);
     expect(lines[0]).toMatchObject({ message: 'a heartbeat could not be looked after' });
@@ -350,7 +354,7 @@ test.for([
     ...job,
     schedule: { cron: '* * * * * *', catchUp: 'once', windowHours: 24 },
   } as const;
-  const heartbeats = createHeartbeats({ [job.name]: `${address}/s3cret` });
+  const heartbeats = createScheduleHeartbeats({ [job.name]: `${address}/s3cret` });
   const worker = await startTestWorker(url, undefined, {
     jobs: [...allJobs, everySecond],
     database,
