@@ -1187,10 +1187,6 @@ export interface PauseRestoredRow {
   kind: string;
 }
 
-export interface HeldInstallationRow {
-  heldAt: Date;
-}
-
 export interface PromoteDueRow {
   id: number;
 }
@@ -1498,6 +1494,9 @@ export interface Machine {
   listDeadLetters(parameters: { all: boolean; limit: number }): Promise<ListDeadLettersRow[]>;
   findDeadLetter(parameters: { id: number }): Promise<FindDeadLetterRow[]>;
   pauseKind(parameters: { why: string; kind: string }): Promise<PauseKindRow[]>;
+  /**
+   * What has waited for it gets its time anew: it was a person that kept it. Rides job_live_key, or reads what is live.
+   */
   resumeKind(parameters: { kind: string }): Promise<ResumeKindRow[]>;
   /**
    * The kinds that the dispatcher may hand out: known here and not paused.
@@ -1629,10 +1628,6 @@ export interface Machine {
    */
   pauseRestored(parameters: { kinds: string[]; whys: string[] }): Promise<PauseRestoredRow[]>;
   /**
-   * Asked before each round of dispatching: one worker that finds a restore stops all of them.
-   */
-  heldInstallation(): Promise<HeldInstallationRow[]>;
-  /**
    * queued, not due → due. Rides job_not_due; a bounded batch, skipping rows that another worker promotes.
    */
   promoteDue(parameters: { batch: number }): Promise<PromoteDueRow[]>;
@@ -1648,7 +1643,8 @@ export interface Machine {
   /**
    * queued → dispatched, for one queue: the lowest priority that has due rows; within it one row a turn,
    * round-robin from the turn after @after; within a turn the oldest first. The recursion is a loose scan of
-   * job_due: one probe a turn, however many rows a turn has. Rows locked by someone else are skipped.
+   * job_due: one probe a turn, however many rows a turn has. Rows locked by someone else are skipped. Nothing is claimed
+   * while the installation is held.
    */
   claim(parameters: { queue: string; kinds: string[]; after: string; slots: number }): Promise<ClaimRow[]>;
   /**
@@ -1666,8 +1662,9 @@ export interface Machine {
   retry(parameters: { delayMs: number; error: unknown; publicMessage: string | null; id: number; runNo: number }): Promise<RetryRow[]>;
   /**
    * running → dispatched with a later run_at, no attempt used. @waiting: it waits for something that is down.
+   * @renews: it was to wait, or a person holds it back, so its time begins anew.
    */
-  snooze(parameters: { delayMs: number; error: unknown | null; publicMessage: string | null; waiting: boolean; id: number; runNo: number }): Promise<SnoozeRow[]>;
+  snooze(parameters: { delayMs: number; renews: boolean; error: unknown | null; publicMessage: string | null; waiting: boolean; id: number; runNo: number }): Promise<SnoozeRow[]>;
   /**
    * running → dead, with its dead letter and the job that alerts about it, in one statement. Asked for again
    * meanwhile: it is queued as a new asking, and there is nothing to bury.
@@ -1816,7 +1813,7 @@ export interface Machine {
    * The finding and the job that tells people; nothing while one is open (finding_waiting_open), nor when a person
    * has acknowledged one since the oldest began to wait.
    */
-  recordWait(parameters: { kind: string; subject: string; occasion: string; message: string; detail: unknown; since: Date }): Promise<RecordWaitRow[]>;
+  recordWait(parameters: { kind: string; subject: string; message: string; detail: unknown; since: Date }): Promise<RecordWaitRow[]>;
   /**
    * open → acknowledged by Evenfall: nobody has waited for it for long any more. Short waits do not hold it open, for
    * what comes back after an outage waits its turn.
@@ -1866,7 +1863,7 @@ export const machine = {
     parameters: [],
   },
   missingGrants: {
-    text: "with home as (\n  select oid, nspname::text as name from pg_namespace where nspname = any ($1::text[])\n), lacking as (\n  select name, 1 as place, format('usage on schema %I', name) as what from home where not has_schema_privilege(oid, 'usage')\n  union all\n  select name, 2, format('select, insert, update, delete on all tables in schema %I', name) from home\n  where exists (\n    select from pg_class c\n    where c.relnamespace = home.oid and case c.relkind\n      when 'v' then not has_table_privilege(c.oid, 'select')\n      when 'r' then not (has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')\n        and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete')) end)\n  union all\n  select name, 3, format('usage on all sequences in schema %I', name) from home\n  where exists (\n    select from pg_class c where c.relnamespace = home.oid\n      and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'usage') end)\n  union all\n  select name, 4, format('execute on all functions in schema %I', name) from home\n  where exists (\n    select from pg_proc p where p.pronamespace = home.oid and not has_function_privilege(p.oid, 'execute'))\n)\nselect current_user::text as \"role\", format('grant %s to %I;', what, current_user) as \"grant\"\nfrom lacking order by array_position($1::text[], name), place",
+    text: "with home as (\n  select oid, nspname::text as name from pg_namespace where nspname = any ($1::text[])\n), lacking as (\n  select name, 1 as place, format('usage on schema %I', name) as what from home where not has_schema_privilege(oid, 'usage')\n  union all\n  select name, 2, format('select, insert, update, delete on all tables in schema %I', name) from home\n  where exists (\n    select from pg_class c\n    where c.relnamespace = home.oid and case c.relkind\n      when 'v' then not has_table_privilege(c.oid, 'select')\n      when 'r' then not (has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')\n        and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete')) end)\n  union all\n  select name, 3, format('usage, select, update on all sequences in schema %I', name) from home\n  where exists (\n    select from pg_class c where c.relnamespace = home.oid\n      and case when c.relkind = 'S' then not (has_sequence_privilege(c.oid, 'usage')\n        and has_sequence_privilege(c.oid, 'select') and has_sequence_privilege(c.oid, 'update')) end)\n  union all\n  select name, 4, format('execute on all functions in schema %I', name) from home\n  where exists (\n    select from pg_proc p where p.pronamespace = home.oid and not has_function_privilege(p.oid, 'execute'))\n)\nselect current_user::text as \"role\", format('grant %s to %I;', what, current_user) as \"grant\"\nfrom lacking order by array_position($1::text[], name), place",
     parameters: ['schemas'],
   },
   appliedContract: {
@@ -1919,7 +1916,7 @@ export const machine = {
     parameters: ['why', 'kind'],
   },
   resumeKind: {
-    text: "update evenfall.job_kind set paused_at = null, paused_why = null where kind = $1 returning kind",
+    text: "with before as (\n  select kind, give_up_after, paused_at from evenfall.job_kind where kind = $1 for update\n), renewed as (\n  update evenfall.job j set deadline_at = greatest(j.deadline_at, clock_timestamp() + b.give_up_after)\n  from before b\n  where b.paused_at is not null and j.kind = b.kind and j.state in ('queued', 'dispatched')\n)\nupdate evenfall.job_kind k set paused_at = null, paused_why = null from before where k.kind = before.kind returning k.kind",
     parameters: ['kind'],
   },
   activeKinds: {
@@ -2078,10 +2075,6 @@ export const machine = {
     text: "update evenfall.job_kind k set paused_at = clock_timestamp(), paused_why = wanted.why\nfrom unnest($1::text[], $2::text[]) as wanted (kind, why)\nwhere k.kind = wanted.kind and k.paused_at is null\nreturning k.kind",
     parameters: ['kinds', 'whys'],
   },
-  heldInstallation: {
-    text: "select held_at as \"held_at\" from evenfall.installation where held_at is not null",
-    parameters: [],
-  },
   promoteDue: {
     text: "update evenfall.job set due = true\nwhere id in (\n  select id from evenfall.job\n  where state = 'queued' and not due and run_at <= clock_timestamp()\n  order by run_at limit $1\n  for update skip locked\n)\nreturning id",
     parameters: ['batch'],
@@ -2095,7 +2088,7 @@ export const machine = {
     parameters: ['queues', 'lease'],
   },
   claim: {
-    text: "with recursive level as (\n  select min(priority) as priority from evenfall.job\n  where queue = $1 and state = 'queued' and due and kind = any ($2)\n), turn as (\n  (select j.turn from level, lateral (\n     select turn from evenfall.job\n     where queue = $1 and state = 'queued' and due and priority = level.priority and turn > $3\n       and kind = any ($2)\n     order by turn limit 1) j)\n  union all\n  select j.turn from level, turn, lateral (\n     select job.turn from evenfall.job\n     where queue = $1 and state = 'queued' and due and priority = level.priority and job.turn > turn.turn\n       and kind = any ($2)\n     order by job.turn limit 1) j\n), turns as (\n  select turn.turn from turn limit $4\n), fair as (\n  select ceil($4::numeric / greatest(count(*), 1))::int as share from turns\n), picked as (\n  select j.id from level, fair, turns, lateral (\n    select id from evenfall.job\n    where queue = $1 and state = 'queued' and due and priority = level.priority and job.turn = turns.turn\n      and kind = any ($2)\n    order by run_at, id limit fair.share\n    for update skip locked) j\n  limit $4\n)\nupdate evenfall.job\nset state = 'dispatched', due = false, dispatch_no = nextval('evenfall.dispatch_no'),\n    dispatched_at = clock_timestamp()\nfrom picked\nwhere job.id = picked.id\nreturning job.id, job.kind, job.payload, job.dispatch_no as \"dispatch_no\", job.turn as \"turn\", job.priority,\n  job.run_no > 0 as \"has_begun\"",
+    text: "with recursive level as (\n  select min(priority) as priority from evenfall.job\n  where queue = $1 and state = 'queued' and due and kind = any ($2)\n    and not exists (select from evenfall.installation where held_at is not null)\n), turn as (\n  (select j.turn from level, lateral (\n     select turn from evenfall.job\n     where queue = $1 and state = 'queued' and due and priority = level.priority and turn > $3\n       and kind = any ($2)\n     order by turn limit 1) j)\n  union all\n  select j.turn from level, turn, lateral (\n     select job.turn from evenfall.job\n     where queue = $1 and state = 'queued' and due and priority = level.priority and job.turn > turn.turn\n       and kind = any ($2)\n     order by job.turn limit 1) j\n), turns as (\n  select turn.turn from turn limit $4\n), fair as (\n  select ceil($4::numeric / greatest(count(*), 1))::int as share from turns\n), picked as (\n  select j.id from level, fair, turns, lateral (\n    select id from evenfall.job\n    where queue = $1 and state = 'queued' and due and priority = level.priority and job.turn = turns.turn\n      and kind = any ($2)\n    order by run_at, id limit fair.share\n    for update skip locked) j\n  limit $4\n)\nupdate evenfall.job\nset state = 'dispatched', due = false, dispatch_no = nextval('evenfall.dispatch_no'),\n    dispatched_at = clock_timestamp()\nfrom picked\nwhere job.id = picked.id\nreturning job.id, job.kind, job.payload, job.dispatch_no as \"dispatch_no\", job.turn as \"turn\", job.priority,\n  job.run_no > 0 as \"has_begun\"",
     parameters: ['queue', 'kinds', 'after', 'slots'],
   },
   start: {
@@ -2113,8 +2106,8 @@ export const machine = {
     json: ['error'],
   },
   snooze: {
-    text: "update evenfall.job\nset state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,\n    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,\n    run_at = clock_timestamp() + $1 * interval '1 millisecond', worker_id = null,\n    last_error = coalesce($2, last_error), public_message = coalesce($3, public_message),\n    waiting_since = case when $4::boolean then coalesce(waiting_since, clock_timestamp()) end,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $5 and run_no = $6 and state = 'running'\nreturning state, waiting_since",
-    parameters: ['delayMs', 'error', 'publicMessage', 'waiting', 'id', 'runNo'],
+    text: "update evenfall.job\nset state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,\n    finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,\n    run_at = clock_timestamp() + $1 * interval '1 millisecond', worker_id = null,\n    deadline_at = case when $2::boolean\n      then greatest(deadline_at, clock_timestamp() + $1 * interval '1 millisecond'\n        + (select give_up_after from evenfall.job_kind k where k.kind = job.kind))\n      else deadline_at end,\n    last_error = coalesce($3, last_error), public_message = coalesce($4, public_message),\n    waiting_since = case when $5::boolean then coalesce(waiting_since, clock_timestamp()) end,\n    payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,\n    rerun_payload = null, rerun_at = null\nwhere id = $6 and run_no = $7 and state = 'running'\nreturning state, waiting_since",
+    parameters: ['delayMs', 'renews', 'error', 'publicMessage', 'waiting', 'id', 'runNo'],
     json: ['error'],
   },
   bury: {
@@ -2236,7 +2229,7 @@ export const machine = {
     parameters: ['worked', 'threshold'],
   },
   stripeGate: {
-    text: "select failures, opened_at, extract(epoch from clock_timestamp() - opened_at)::float8 * 1000 as \"open_ms\"\nfrom evenfall.stripe_gate",
+    text: "select failures, opened_at, extract(epoch from clock_timestamp() - opened_at)::float8 * 1000 as \"open_ms\"\nfrom evenfall.stripe_gate where id = 1",
     parameters: [],
   },
   teamTimeline: {
@@ -2252,8 +2245,8 @@ export const machine = {
     parameters: ['longerThan'],
   },
   recordWait: {
-    text: "with found as (\n  insert into evenfall.finding (kind, subject, occasion, message, detail, found_at)\n  select $1, $2, $3, $4, $5, clock_timestamp()\n  where not exists (\n    select from evenfall.finding f\n    where f.kind = $1 and f.subject = $2\n      and (f.acknowledged_at is null or (f.acknowledged_by <> 'evenfall' and f.found_at > $6)))\n  on conflict do nothing\n  returning id\n)\nselect id as \"id\", evenfall.enqueue('alert-finding', jsonb_build_object('findingId', id)) as \"alert_id\" from found",
-    parameters: ['kind', 'subject', 'occasion', 'message', 'detail', 'since'],
+    text: "with found as (\n  insert into evenfall.finding (kind, subject, occasion, message, detail, found_at)\n  select $1, $2, clock_timestamp()::text, $3, $4, clock_timestamp()\n  where not exists (\n    select from evenfall.finding f\n    where f.kind = $1 and f.subject = $2\n      and (f.acknowledged_at is null or (f.acknowledged_by <> 'evenfall' and f.found_at > $5)))\n  on conflict do nothing\n  returning id\n)\nselect id as \"id\", evenfall.enqueue('alert-finding', jsonb_build_object('findingId', id)) as \"alert_id\" from found",
+    parameters: ['kind', 'subject', 'message', 'detail', 'since'],
     json: ['detail'],
   },
   closeWaits: {

@@ -18,7 +18,7 @@ declare
   turn timestamptz;
   verdict text;
 begin
-  select * into strict g from evenfall.stripe_gate for update;
+  select * into strict g from evenfall.stripe_gate where id = 1 for update;
   -- nobody takes a turn that far ahead: the clock was set back, or a backup restored
   turn := case when g.next_at > $1 + $2 + $3 + interval '10 seconds' then $1 else greatest(g.next_at, $1) end;
   verdict := case
@@ -27,7 +27,8 @@ begin
     else 'go' end;
   if verdict = 'go' then
     update evenfall.stripe_gate
-      set next_at = turn + case when g.opened_at is null then $2 else greatest($2, interval '1 second') end;
+      set next_at = turn + case when g.opened_at is null then $2 else greatest($2, interval '1 second') end
+      where id = 1;
   end if;
   return query select verdict, extract(epoch from turn - $1)::float8 * 1000, g.failures, g.opened_at;
 end $$;
@@ -41,12 +42,13 @@ declare
   g evenfall.stripe_gate;
   opens boolean;
 begin
-  select * into strict g from evenfall.stripe_gate for update;
+  select * into strict g from evenfall.stripe_gate where id = 1 for update;
   opens := not worked and g.opened_at is null and g.failures + 1 >= threshold;
   update evenfall.stripe_gate
     set failures = case when worked then 0 else g.failures + 1 end,
         opened_at = case when worked then null when opens then $1 else g.opened_at end,
         -- the turns that were taken ahead are void
-        next_at = case when opens then $1 + interval '1 second' else g.next_at end;
+        next_at = case when opens then $1 + interval '1 second' else g.next_at end
+    where id = 1;
   return case when opens then 'opened' when worked and g.opened_at is not null then 'closed' else 'same' end;
 end $$;

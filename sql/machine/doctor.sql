@@ -22,11 +22,12 @@ with home as (
       when 'r' then not (has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
         and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete')) end)
   union all
-  select name, 3, format('usage on all sequences in schema %I', name) from home
+  select name, 3, format('usage, select, update on all sequences in schema %I', name) from home
   where exists (
     -- the kind first: of what is no sequence the privilege cannot be asked
     select from pg_class c where c.relnamespace = home.oid
-      and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'usage') end)
+      and case when c.relkind = 'S' then not (has_sequence_privilege(c.oid, 'usage')
+        and has_sequence_privilege(c.oid, 'select') and has_sequence_privilege(c.oid, 'update')) end)
   union all
   select name, 4, format('execute on all functions in schema %I', name) from home
   where exists (

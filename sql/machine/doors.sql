@@ -36,7 +36,15 @@ where d.id = @id;
 update evenfall.job_kind set paused_at = clock_timestamp(), paused_why = @why where kind = @kind returning kind;
 
 -- name: resumeKind
-update evenfall.job_kind set paused_at = null, paused_why = null where kind = @kind returning kind;
+-- What has waited for it gets its time anew: it was a person that kept it. Rides job_live_key, or reads what is live.
+with before as (
+  select kind, give_up_after, paused_at from evenfall.job_kind where kind = @kind for update
+), renewed as (
+  update evenfall.job j set deadline_at = greatest(j.deadline_at, clock_timestamp() + b.give_up_after)
+  from before b
+  where b.paused_at is not null and j.kind = b.kind and j.state in ('queued', 'dispatched')
+)
+update evenfall.job_kind k set paused_at = null, paused_why = null from before where k.kind = before.kind returning k.kind;
 
 -- name: activeKinds
 -- The kinds that the dispatcher may hand out: known here and not paused.

@@ -89,6 +89,3 @@ from unnest(@kinds::text[], @whys::text[]) as wanted (kind, why)
 where k.kind = wanted.kind and k.paused_at is null
 returning k.kind;
 
--- name: heldInstallation
--- Asked before each round of dispatching: one worker that finds a restore stops all of them.
-select held_at as "held_at!" from evenfall.installation where held_at is not null;

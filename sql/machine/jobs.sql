@@ -35,10 +35,12 @@ cross join (
 -- name: claim
 -- queued → dispatched, for one queue: the lowest priority that has due rows; within it one row a turn,
 -- round-robin from the turn after @after; within a turn the oldest first. The recursion is a loose scan of
--- job_due: one probe a turn, however many rows a turn has. Rows locked by someone else are skipped.
+-- job_due: one probe a turn, however many rows a turn has. Rows locked by someone else are skipped. Nothing is claimed
+-- while the installation is held.
 with recursive level as (
   select min(priority) as priority from evenfall.job
   where queue = @queue and state = 'queued' and due and kind = any (@kinds)
+    and not exists (select from evenfall.installation where held_at is not null)
 ), turn as (
   (select j.turn from level, lateral (
      select turn from evenfall.job
@@ -109,10 +111,15 @@ returning state;
 
 -- name: snooze
 -- running → dispatched with a later run_at, no attempt used. @waiting: it waits for something that is down.
+-- @renews: it was to wait, or a person holds it back, so its time begins anew.
 update evenfall.job
 set state = case when evenfall.is_withdrawn(job) then 'cancelled' else 'dispatched' end,
     finished_at = case when evenfall.is_withdrawn(job) then clock_timestamp() end,
     run_at = clock_timestamp() + @delay_ms * interval '1 millisecond', worker_id = null,
+    deadline_at = case when @renews::boolean
+      then greatest(deadline_at, clock_timestamp() + @delay_ms * interval '1 millisecond'
+        + (select give_up_after from evenfall.job_kind k where k.kind = job.kind))
+      else deadline_at end,
     last_error = coalesce(@error?, last_error), public_message = coalesce(@public_message?, public_message),
     waiting_since = case when @waiting::boolean then coalesce(waiting_since, clock_timestamp()) end,
     payload = coalesce(rerun_payload, payload), asks = asks + (rerun_payload is not null)::int,

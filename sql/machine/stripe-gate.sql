@@ -15,4 +15,4 @@ select evenfall.stripe_answered(clock_timestamp(), @worked, @threshold) as "chan
 -- name: stripeGate
 -- How it stands; locks nothing.
 select failures, opened_at, extract(epoch from clock_timestamp() - opened_at)::float8 * 1000 as "open_ms?"
-from evenfall.stripe_gate;
+from evenfall.stripe_gate where id = 1;

@@ -20,7 +20,8 @@ order by 1;
 -- has acknowledged one since the oldest began to wait.
 with found as (
   insert into evenfall.finding (kind, subject, occasion, message, detail, found_at)
-  select @kind, @subject, @occasion, @message, @detail, clock_timestamp()
+  -- each one is an occasion of its own: it may be closed and found again while the same jobs wait
+  select @kind, @subject, clock_timestamp()::text, @message, @detail, clock_timestamp()
   where not exists (
     select from evenfall.finding f
     where f.kind = @kind and f.subject = @subject

@@ -1,7 +1,7 @@
 /** Who may ask Stripe, and when. One for all processes, so that together they are one polite caller. */
 export interface StripeGate {
   /**
-   * Waits for the turn of one request, for a moment at most.
+   * Waits for the turn of one request.
    *
    * @throws Retryable `waiting`, class `stripe_down` while Stripe does not work, or `stripe_budget` where the turn is
    * too far off: then nothing was sent

@@ -12,10 +12,14 @@ export interface StripeGateOptions {
   readonly log: Log;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
+  readonly patienceMs?: number;
 }
 
-/** Whoever's turn is further off comes again later, instead of holding a place in the worker. */
-const patienceMs = 2_000;
+/**
+ * Whoever's turn is further off comes again later. Long enough for the places of many workers: who is sent away begins
+ * its run anew, and the turns that it had are lost.
+ */
+const defaultPatienceMs = 20_000;
 /** Failures in a row, of all processes, that open the breaker. */
 const threshold = 5;
 
@@ -28,6 +32,7 @@ export function createStripeGate({
   requestsPerSecond,
   log,
   random,
+  patienceMs = defaultPatienceMs,
 }: StripeGateOptions): StripeGate {
   const { statements } = database;
   const spacingMs = 1_000 / requestsPerSecond;

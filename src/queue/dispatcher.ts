@@ -12,7 +12,7 @@ export interface DispatcherOptions {
   readonly database: Database;
   readonly queues: ReadonlyMap<QueueName, TicketQueue>;
   readonly jobOptions: QueueBackend['jobOptions'];
-  readonly memory: Pick<QueueMemory, 'noteDispatched'>;
+  readonly memory: Pick<QueueMemory, 'noteDispatched' | 'highestDispatchNo'>;
   readonly jobs: readonly AnyJob[];
   readonly log: Log;
   readonly failpoint: AtFailpoint;
@@ -38,6 +38,8 @@ export class Dispatcher {
   /** Whose turn it was last, by queue: the next round begins after it. */
   private readonly turns = new Map<QueueName, string>();
   private highestDispatchNo = 0;
+  /** Seen, and not written down yet. */
+  private wentBack = false;
   private wake: () => void = () => {};
   private knocked = false;
   private stopped = false;
@@ -67,13 +69,10 @@ export class Dispatcher {
   /** One round over all queues; resolves to the number of jobs dispatched. */
   async round(): Promise<number> {
     const { memory, database } = this.options;
+    if (this.wentBack) throw new WentBack();
     const { statements } = database;
     await statements.promoteDue({ batch: promoteBatch });
-    const [active, held] = await Promise.all([
-      statements.activeKinds({ kinds: this.options.jobs.map((job) => job.name) }),
-      statements.heldInstallation(),
-    ]);
-    if (held.length > 0) return 0;
+    const active = await statements.activeKinds({ kinds: this.options.jobs.map((job) => job.name) });
     const kinds = active.map((row) => row.kind);
     const rooms = await statements.roomByQueue({ queues: [...this.options.queues.keys()], lease });
     let dispatched = 0;
@@ -137,14 +136,21 @@ export class Dispatcher {
   }
 
   private async failed(reason: unknown): Promise<void> {
-    const { database, log } = this.options;
+    const { database, log, memory } = this.options;
     if (!(reason instanceof WentBack)) {
       log.warn({ err: reason }, 'dispatching failed; it is tried again');
+      // a restore breaks every connection first: what others have dispatched counts from here on, too
+      const known = await memory.highestDispatchNo().catch(() => undefined);
+      this.highestDispatchNo = Math.max(this.highestDispatchNo, known ?? 0);
       return;
     }
+    this.wentBack = true;
     log.error({}, heldSentence('went_back'));
     const { highestDispatchNo } = this;
-    await database.statements.holdInstallation({ sign: 'went_back', highestDispatchNo }).catch(() => {});
+    await database.statements.holdInstallation({ sign: 'went_back', highestDispatchNo }).then(
+      () => (this.wentBack = false),
+      () => {},
+    );
   }
 
   private async sleep(): Promise<void> {

@@ -123,7 +123,6 @@ export class Reconciler {
     };
     let changed = (await database.statements.unpark(known)).length;
     await database.statements.forgetDeadWorkers();
-    await tellOfWaiting(database.statements);
     for (const [name, queue] of queues) {
       for await (const rows of dispatchedRows(database.statements, name, settleTime)) {
         changed += await this.compare(queue, rows);
@@ -133,6 +132,8 @@ export class Reconciler {
       log.warn({ jobs: changed }, 'reconciled: rows and BullMQ had parted');
       onChange();
     }
+    // last: what cannot be told must not keep back what can be mended
+    await tellOfWaiting(database.statements);
   }
 
   private async compare(queue: TicketQueue, rows: FindDispatchedRow[]): Promise<number> {

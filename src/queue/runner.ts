@@ -175,7 +175,8 @@ export class Runner {
     if (outcome.kind === 'snoozed') {
       const inMs = Math.max(0, outcome.until.getTime() - (await this.businessNow()));
       const [row] = await persist(
-        () => database.statements.snooze({ id, runNo, delayMs: inMs, waiting: false, ...unsaid }),
+        () =>
+          database.statements.snooze({ id, runNo, delayMs: inMs, waiting: false, renews: true, ...unsaid }),
         kill,
       );
       return this.later(row?.state, inMs, `snoozed: ${outcome.reason}`);
@@ -237,7 +238,10 @@ export class Runner {
     const publicMessage = retryable?.publicMessage ?? job.publicMessages?.retrying ?? null;
     const later = { id, runNo, delayMs: inMs, error: facts, publicMessage };
     if (waits) {
-      const [written] = await persist(() => database.statements.snooze({ ...later, waiting: !held }), kill);
+      const [written] = await persist(
+        () => database.statements.snooze({ ...later, waiting: !held, renews: held }),
+        kill,
+      );
       if (clock?.waitedMs === null) log.info({ jobId: id, kind: job.name, inMs, ...facts }, 'waits');
       return this.later(written?.state, inMs, `waiting: ${facts.message}`);
     }

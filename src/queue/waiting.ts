@@ -17,7 +17,6 @@ export async function tellOfWaiting(statements: Statements): Promise<void> {
     await statements.recordWait({
       kind,
       subject: `waiting:${cause}`,
-      occasion: since.toISOString(),
       since,
       message: sentence(wait),
       detail: { jobs, kinds, classes, since: since.toISOString() },

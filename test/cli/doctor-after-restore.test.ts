@@ -307,7 +307,7 @@ describeWithRedis('with Redis', () => {
     const before = await snapshot();
     const { code, errors } = await afterRestore(answer);
     expect(code).toBe(1);
-    expect(errors).toContain('Redis does not answer');
+    expect(errors).toContain('does not answer');
     expect(await snapshot()).toEqual(before);
   });
 });

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test
 import { allJobs } from '../../jobs/index.ts';
 import { doctorCommand } from '../../src/cli/commands/doctor.ts';
 import { section } from '../../src/cli/doctor/section.ts';
+import { connectDatabase } from '../../src/db/connect.ts';
 import type { Diagnosis } from '../../src/db/contract.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { declareSchedule, scheduledJobs } from '../../src/queue/schedules.ts';
@@ -284,12 +285,17 @@ describe('the database', () => {
     expect(fix.split('\n').slice(0, 4)).toEqual([
       `grant usage on schema evenfall to ${role};`,
       `grant select, insert, update, delete on all tables in schema evenfall to ${role};`,
-      `grant usage on all sequences in schema evenfall to ${role};`,
+      `grant usage, select, update on all sequences in schema evenfall to ${role};`,
       `grant execute on all functions in schema evenfall to ${role};`,
     ]);
     expect(fix).toContain(`grant usage on schema bullmq to ${role};`);
 
     await sql.unsafe(fix);
+    // with them it gets past the boot of a worker, and can answer for a restored backup
+    const theirs = connectDatabase(stranger.href, { max: 1, name: 'stranger' });
+    onTestFinished(() => theirs.close());
+    await expect(theirs.statements.findInstallation()).resolves.toBeDefined();
+    await expect(theirs.statements.leapDispatchNumbers({ highestDispatchNo: null })).resolves.toHaveLength(1);
     // the contract's functions act as the worker, on the app's own tables: Postgres names those
     const refusals = (await complaints()).lines;
     expect(refusals).toEqual([

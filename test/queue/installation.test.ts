@@ -4,6 +4,8 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
 import { done } from '../../src/core/outcome.ts';
 import type { QueueBackend } from '../../src/queue/backend.ts';
+import { Dispatcher } from '../../src/queue/dispatcher.ts';
+import { noFailpoints } from '../../src/core/failpoints.ts';
 import { pausedByRestore } from '../../src/cli/doctor/after-restore.ts';
 import { lookAtInstallation, untilTrusted } from '../../src/queue/installation.ts';
 import type { QueueMemory } from '../../src/queue/memory.ts';
@@ -106,7 +108,7 @@ describe('[P2] whether it is at the time that workers left it', () => {
 
   test('one that does not answer is waited for', async () => {
     await statements.recordInstallation();
-    await expect(look(new Error('ECONNREFUSED'))).rejects.toThrow('Redis does not answer');
+    await expect(look(new Error('ECONNREFUSED'))).rejects.toThrow('does not answer');
   });
 });
 
@@ -155,7 +157,7 @@ describe('[P2] a worker on it', () => {
     const memory = { ...remembering(undefined).memoryOf() };
     memory.highestDispatchNo = () => (away ? Promise.reject(away) : Promise.resolve(undefined));
     const { lines, trusted } = wait({ memoryOf: () => memory });
-    await expect.poll(() => lines, patience).toEqual([expect.stringContaining('Redis does not answer')]);
+    await expect.poll(() => lines, patience).toEqual([expect.stringContaining('does not answer')]);
     away = undefined;
     await trusted;
     expect(lines).toHaveLength(1);
@@ -165,8 +167,8 @@ describe('[P2] a worker on it', () => {
     let ran = 0;
     runs(() => Promise.resolve((ran++, done())));
     let rounds = 0;
-    const heldInstallation = () => (rounds++, statements.heldInstallation());
-    const counted = { ...database, statements: { ...statements, heldInstallation } };
+    const promoteDue: typeof statements.promoteDue = (batch) => (rounds++, statements.promoteDue(batch));
+    const counted = { ...database, statements: { ...statements, promoteDue } };
     await startTestWorker(url, undefined, { jobs, database: counted });
     await statements.holdInstallation({ sign: 'went_back', highestDispatchNo: 7 });
     await enqueue(1);
@@ -193,6 +195,39 @@ describe('[P2] a worker on it', () => {
     expect(await sql`select state from evenfall.job where state <> 'done' and kind = 'test-kind'`).toEqual([
       { state: 'queued' },
     ]);
+  });
+
+  test('that has lost its connections counts what others have dispatched, too', async () => {
+    const nothing = () => Promise.resolve();
+    const dispatcher = new Dispatcher({
+      database: {
+        ...database,
+        statements: {
+          ...statements,
+          promoteDue: async (batch) => {
+            if (isAway) throw Object.assign(new Error('terminated'), { code: '57P01' });
+            return await statements.promoteDue(batch);
+          },
+        },
+      },
+      queues: new Map([['lifecycle', { addBulk: nothing } as never]]),
+      jobOptions: {},
+      jobs,
+      log: silentLog,
+      failpoint: noFailpoints,
+      memory: { noteDispatched: nothing, highestDispatchNo: () => Promise.resolve(9_000) },
+    });
+    await statements.recordInstallation();
+    await statements.beat({ id: 'a worker', concurrency: 5, kinds: [], queueBackend: 'redis' });
+    await sql`select setval('evenfall.dispatch_no', 8000)`;
+    let isAway = true;
+    await dispatcher.start();
+    onTestFinished(() => dispatcher.stop());
+    await enqueue(1);
+    isAway = false;
+    const held = () => sql`select held_sign from evenfall.installation where held_at is not null`;
+    await expect.poll(held, patience).toEqual([{ heldSign: 'went_back' }]);
+    expect(await sql`select state from evenfall.job where kind = 'test-kind'`).toEqual([{ state: 'queued' }]);
   });
 
   async function enqueue(n: number): Promise<number> {

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
+import type { Context } from '../../src/core/context.ts';
 import { Retryable } from '../../src/core/errors.ts';
+import { snoozed } from '../../src/core/outcome.ts';
 import { tellOfWaiting } from '../../src/queue/waiting.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { testKind } from '../support/kinds.ts';
@@ -80,6 +82,36 @@ describe('giving up is by attempts and by the clock', () => {
       waitingSince: null,
       lastError: { class: 'stripe_down' },
     });
+  });
+
+  test.each([
+    ['a person held it back', () => Promise.reject(down({ held: true }))],
+    [
+      'it was to wait',
+      (ctx: Context) => Promise.resolve(snoozed(new Date(ctx.now.getTime() + 1_000), 'later')),
+    ],
+  ])('[P6] its time begins anew when %s: an outage afterwards is waited for', async (_why, first) => {
+    const { runNext } = await createRunner(database, jobs);
+    runs(first);
+    const id = await enqueue();
+    await setDeadline(id, '-1 day');
+    expect(await runNext()).toMatchObject({ as: 'later' });
+    await sql`update evenfall.job set state = 'queued', due = true, run_at = clock_timestamp()`;
+    runs(() => Promise.reject(down()));
+    expect(await runNext()).toMatchObject({ as: 'later' });
+    expect(await job(id)).toMatchObject({ state: 'dispatched', attempts: 0 });
+  });
+
+  test('[P6] so it does when its kind is resumed, and not when it never was paused', async () => {
+    const id = await enqueue();
+    await setDeadline(id, '-1 day');
+    const past = (await job(id))['deadlineAt'] as Date;
+    expect(await statements.resumeKind({ kind: kind.name })).toEqual([{ kind: kind.name }]);
+    expect((await job(id))['deadlineAt']).toEqual(past);
+    await statements.pauseKind({ kind: kind.name, why: 'a test' });
+    expect(await statements.resumeKind({ kind: kind.name })).toEqual([{ kind: kind.name }]);
+    const { deadlineAt, createdAt } = await job(id);
+    expect((deadlineAt as Date).getTime()).toBeGreaterThan((createdAt as Date).getTime());
   });
 
   test.each([

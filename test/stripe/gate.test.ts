@@ -257,7 +257,7 @@ describe('the budget', () => {
   });
 
   test('a turn that is far off is not waited for: the job comes later, and nothing was sent', async () => {
-    await sql`update evenfall.stripe_gate set next_at = clock_timestamp() + interval '5 seconds'`;
+    await sql`update evenfall.stripe_gate set next_at = clock_timestamp() + interval '25 seconds'`;
     const { nextAt } = await gate();
     expect(await failureOf(read(one))).toMatchObject({
       waiting: true,
