@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 test.runIf(redisServer).for(mutants)(
-  '[P1] [P2] [P5] without the $mechanism $scenario turns red: $without',
+  '[P1] [P2] without the $mechanism $scenario turns red: $without',
   { timeout: 240_000 },
   async (mutant) => {
     const whole = dirname(dirname(dirname(built!.main)));
