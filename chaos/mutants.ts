@@ -43,6 +43,15 @@ export const mutants: readonly Mutant[] = [
     find: "async reconcile(settleTime = 'PT5S') {",
     replace: "async reconcile(settleTime = 'PT5S') {\n        return;",
   },
+  {
+    mechanism: 'compare before upsert',
+    without: 'each start sets up every job scheduler anew',
+    scenario: 'missed-ticks',
+    symptom: /thrown away/,
+    file: 'dist/src/queue/scheduler.js',
+    find: 'async isAsWanted(there, cron, template) {',
+    replace: 'async isAsWanted(there, cron, template) {\n        return false;',
+  },
 ];
 
 /**

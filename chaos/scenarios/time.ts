@@ -1,7 +1,9 @@
+import type { Queue } from 'bullmq';
 import { allJobs } from '../../jobs/index.ts';
 import { createLog } from '../../src/log.ts';
 import { redisBackend } from '../../src/queue/backend.ts';
 import { occurrences, scheduledJobs } from '../../src/queue/schedules.ts';
+import { errandOf } from '../errand-of-kind.ts';
 import type { Scenario } from '../scenario.ts';
 import type { World } from '../world.ts';
 
@@ -57,24 +59,36 @@ export const missedTicks: Scenario = {
 
 const slotMs = 600_000;
 
-/** BullMQ's own tick of a schedule comes due while nobody works; whoever starts next must not throw it away. */
+/**
+ * BullMQ's own tick of a schedule comes due while nobody works. Whoever starts next is busy with an older job, and
+ * sets up the schedulers before the tick can run: it must not throw it away.
+ */
 async function overdueTick(world: World): Promise<void> {
-  await world.until('all is done', () => world.system.isIdle(world.sql, world.addresses));
+  await world.sql`update evenfall.job_kind set paused_at = null, paused_why = null where kind = 'sweep'`;
+  await world.until('all is done', async () => {
+    const [waiting] = await world.sql`select from evenfall.job where kind = 'sweep' and finished_at is null`;
+    return !waiting && (await world.system.isIdle(world.sql, world.addresses));
+  });
   await Promise.all(world.alive.map((worker) => world.kill(worker)));
   const backend = redisBackend(world.addresses.redisUrl, createLog('silent', 'chaos'));
   const queue = backend.openQueue('schedules');
   try {
     await queue.obliterate({ force: true });
+    await queue.pause();
     const now = Date.now();
     const slot = Math.ceil((now + slotMs) / slotMs) * slotMs;
     // for these workers it is soon a full ten minutes
     const skewMs = slot - 15_000 - now;
-    const first = world.startWorker({ skewMs });
     const tick = () => queue.getJob(`repeat:trial-ending-email:${slot}`);
-    await world.until('the next tick waits in BullMQ', async () => (await tick()) !== undefined);
+    await world.ask([await errandOf['sweep']!(world)]);
+    const first = world.startWorker({ skewMs });
+    await world.until('the next tick and a job wait in BullMQ', async () => {
+      return (await tick()) !== undefined && (await queue.getWaitingCount()) === 1;
+    });
     await world.kill(first);
     await world.sleep(Math.max(0, slot + 1_000 - (Date.now() + skewMs)));
-    world.startWorker({ skewMs });
+    await queue.resume();
+    await whileBusy(world, () => setUpAnew(world, queue, skewMs));
     const delivered = async () => (await (await tick())?.getState()) === 'completed';
     const thrownAway = async () => (await tick()) === undefined;
     await world.until('the tick is delivered', async () => (await delivered()) || (await thrownAway()));
@@ -83,6 +97,24 @@ async function overdueTick(world: World): Promise<void> {
     await queue.close();
     await backend.close();
   }
+}
+
+/** The sweep waits for a table that somebody has locked. */
+async function whileBusy(world: World, work: () => Promise<void>): Promise<void> {
+  await world.sql.begin(async (tx) => {
+    await tx`lock table evenfall.card in access exclusive mode`;
+    await work();
+  });
+}
+
+/** A worker starts; the schedulers that were taken away beforehand tell when it has set up all of them. */
+async function setUpAnew(world: World, queue: Queue, skewMs: number): Promise<void> {
+  const others = scheduledJobs(allJobs).filter(({ name }) => name !== 'trial-ending-email');
+  await Promise.all(others.map(({ name }) => queue.removeJobScheduler(name)));
+  world.startWorker({ skewMs, concurrency: 1 });
+  await world.until('the schedulers are set up', async () => {
+    return (await queue.getJobSchedulersCount()) > others.length;
+  });
 }
 
 async function unaccounted(world: World): Promise<number> {

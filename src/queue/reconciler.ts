@@ -58,8 +58,9 @@ export class Reconciler {
   start(): void {
     this.loops = [
       this.every(rescueMs, () => this.rescue()),
-      this.every(reconcileMs, () => this.reconcile()),
+      // its first look at the queues compares everything; the minutes count from there
       this.every(watchMs, () => this.watch()),
+      this.every(reconcileMs, () => this.reconcile(), reconcileMs),
     ];
   }
 
@@ -174,8 +175,9 @@ export class Reconciler {
     await job?.promote().catch(() => {});
   }
 
-  private async every(ms: number, work: () => Promise<void>): Promise<void> {
+  private async every(ms: number, work: () => Promise<void>, firstAfterMs = 0): Promise<void> {
     const { signal } = this.stopping;
+    if (firstAfterMs > 0) await sleep(firstAfterMs, undefined, { signal }).catch(() => {});
     while (!signal.aborted) {
       try {
         await work();
