@@ -1224,6 +1224,10 @@ export interface StartRow {
   dbNow: Date;
 }
 
+export interface ForgetStartRow {
+  id: number;
+}
+
 export interface FinishRow {
   state: string;
 }
@@ -1651,6 +1655,11 @@ export interface Machine {
    * dispatched → running, or running with a dead worker → running (sql/functions/start_job.sql).
    */
   start(parameters: { id: number; dispatchNo: number; workerId: string; lease: string; payloadVersion: number }): Promise<StartRow[]>;
+  /**
+   * running → dispatched: this worker runs it by the row alone. The answer to its start was lost, or its outcome could not
+   * be written; nothing is counted.
+   */
+  forgetStart(parameters: { id: number; dispatchNo: number; workerId: string }): Promise<ForgetStartRow[]>;
   /**
    * running → done | skipped. Fenced by run_no. Asked for again meanwhile: running → queued, as a new asking.
    */
@@ -2094,6 +2103,10 @@ export const machine = {
   start: {
     text: "select verdict as \"verdict\", payload as \"payload\", team_id as \"team_id\", attempts as \"attempts\",\n  crashes as \"crashes\", asks as \"asks\", run_no as \"run_no\", run_at as \"run_at\",\n  deadline_at as \"deadline_at\", last_error as \"last_error\", db_now as \"db_now\"\nfrom evenfall.start_job($1, $2, $3, $4, $5)",
     parameters: ['id', 'dispatchNo', 'workerId', 'lease', 'payloadVersion'],
+  },
+  forgetStart: {
+    text: "update evenfall.job set state = 'dispatched', worker_id = null\nwhere id = $1 and dispatch_no = $2 and state = 'running' and worker_id = $3\nreturning id",
+    parameters: ['id', 'dispatchNo', 'workerId'],
   },
   finish: {
     text: "update evenfall.job\nset state = case when rerun_payload is null then $1 else 'queued' end,\n    due = rerun_payload is not null and rerun_at <= clock_timestamp(),\n    finished_at = case when rerun_payload is null then clock_timestamp() end,\n    outcome = $2, public_message = null, last_error = null, worker_id = null, waiting_since = null,\n    payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),\n    deadline_at = coalesce(\n      rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),\n    attempts = case when rerun_payload is null then attempts else 0 end,\n    asks = asks + (rerun_payload is not null)::int, rerun_payload = null, rerun_at = null\nwhere id = $3 and run_no = $4 and state = 'running'\nreturning state",

@@ -81,6 +81,13 @@ select verdict as "verdict!", payload as "payload!", team_id as "team_id?", atte
   deadline_at as "deadline_at!", last_error as "last_error?", db_now as "db_now!"
 from evenfall.start_job(@id, @dispatch_no, @worker_id, @lease, @payload_version);
 
+-- name: forgetStart
+-- running → dispatched: this worker runs it by the row alone. The answer to its start was lost, or its outcome could not
+-- be written; nothing is counted.
+update evenfall.job set state = 'dispatched', worker_id = null
+where id = @id and dispatch_no = @dispatch_no and state = 'running' and worker_id = @worker_id
+returning id;
+
 -- name: finish
 -- running → done | skipped. Fenced by run_no. Asked for again meanwhile: running → queued, as a new asking.
 update evenfall.job

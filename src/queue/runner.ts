@@ -52,7 +52,7 @@ const graceMs = 5_000;
 export class Runner {
   private readonly options: RunnerOptions;
   private readonly kinds: ReadonlyMap<string, AnyJob>;
-  private readonly underWay = new Set<Promise<Ended>>();
+  private readonly underWay = new Map<Promise<Ended>, number>();
 
   constructor(options: RunnerOptions) {
     this.options = options;
@@ -63,8 +63,9 @@ export class Runner {
    * @param signal aborted with `shutdownReason` when the worker must stop
    */
   async run(ticket: Ticket, signal: AbortSignal): Promise<Ended> {
-    const run = this.startAndRun(ticket, signal);
-    this.underWay.add(run);
+    const isAlone = ![...this.underWay.values()].includes(ticket.id);
+    const run = this.startAndRun(ticket, signal, isAlone);
+    this.underWay.set(run, ticket.id);
     try {
       return await run;
     } finally {
@@ -74,16 +75,18 @@ export class Runner {
 
   /** Resolves when no run is under way. */
   async idle(): Promise<void> {
-    while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
+    while (this.underWay.size > 0) await Promise.allSettled(this.underWay.keys());
   }
 
-  private async startAndRun(ticket: Ticket, signal: AbortSignal): Promise<Ended> {
-    const { statements } = this.options.database;
+  /** @param isAlone nothing of this job is under way here */
+  private async startAndRun(ticket: Ticket, signal: AbortSignal, isAlone: boolean): Promise<Ended> {
+    const { workerId, database } = this.options;
+    const { statements } = database;
     const job = this.kinds.get(ticket.kind);
     const [row] = await statements.start({
       id: ticket.id,
       dispatchNo: ticket.dispatchNo,
-      workerId: this.options.workerId,
+      workerId,
       lease: this.options.lease,
       payloadVersion: job?.payloadVersion ?? (job ? 1 : 0),
     });
@@ -93,6 +96,9 @@ export class Runner {
       case 'early':
         return { as: 'later', inMs: row.runAt.getTime() - row.dbNow.getTime(), summary: 'not due yet' };
       case 'busy':
+        if (isAlone && (await statements.forgetStart({ ...ticket, workerId })).length > 0) {
+          return await this.startAndRun(ticket, signal, isAlone);
+        }
         return { as: 'later', inMs: busyDelayMs, summary: 'another worker holds it' };
       case 'newer':
         await statements.park(ticket);

@@ -176,6 +176,47 @@ describe('start', () => {
     expect(await running).toMatchObject({ as: 'finished' });
   });
 
+  test('[P2] busy: delivered again to the worker that runs it, it runs once', async () => {
+    await enqueue();
+    const { runner } = await createRunner(database, jobs);
+    const [row] = await claimOne(database, jobs);
+    const ticket = { ...row!, kind: kind.name };
+    const inside = Promise.withResolvers<void>();
+    const leave = Promise.withResolvers<void>();
+    runs(async () => {
+      inside.resolve();
+      await leave.promise;
+      return done();
+    });
+    const { signal } = new AbortController();
+    const running = runner.run(ticket, signal);
+    await inside.promise;
+    expect(await runner.run(ticket, signal)).toMatchObject({ as: 'later' });
+    leave.resolve();
+    expect(await running).toMatchObject({ as: 'finished' });
+    expect(await job(row!.id)).toMatchObject({ state: 'done', runNo: 1 });
+  });
+
+  test('[P1] [P6] forgetStart: the answer to a start was lost; delivered again it runs, and nothing is counted', async () => {
+    const id = await enqueue();
+    const lost = Object.assign(new Error('Connection terminated unexpectedly'), { code: '57P01' });
+    let losses = 1;
+    const start: typeof statements.start = async (ticket) => {
+      const answer = await statements.start(ticket);
+      if (losses-- > 0) throw lost;
+      return answer;
+    };
+    const cut = { ...database, statements: { ...statements, start } };
+    const { runner } = await createRunner(database, jobs, { database: cut });
+    const [row] = await claimOne(database, jobs);
+    const ticket = { ...row!, kind: kind.name };
+    const { signal } = new AbortController();
+    await expect(runner.run(ticket, signal)).rejects.toThrow(lost);
+    expect(await job(id)).toMatchObject({ state: 'running', runNo: 1 });
+    expect(await runner.run(ticket, signal)).toMatchObject({ as: 'finished' });
+    expect(await job(id)).toMatchObject({ state: 'done', runNo: 2, attempts: 0, crashes: 0 });
+  });
+
   test('[P1] a start waits for the dispatcher that has not committed yet', async () => {
     const id = await enqueue();
     const { runner } = await createRunner(database, jobs);
