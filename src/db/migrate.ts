@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runner } from 'node-pg-migrate';
+import pRetry from 'p-retry';
+import type { Options as RetryOptions } from 'p-retry';
 import pg from 'pg';
 import type { AnyJob } from '../core/job.ts';
 import { Misconfigured } from '../core/errors.ts';
@@ -22,7 +24,8 @@ export interface MigrateOptions {
  * Brings the database up to date: migrations, then the contract with the app's data, then functions (always
  * the current ones), then the kinds. Safe to run again and by several processes at once: the second waits.
  *
- * @throws Misconfigured when the contract does not fit the database, or the one that ships would replace an own one
+ * @throws Misconfigured when the contract does not fit the database, the one that ships would replace an own one, or a
+ * table stays locked for minutes
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
   const client = new pg.Client({
@@ -34,27 +37,62 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   try {
     // ours, before anything and held to the end: node-pg-migrate's own lock covers the migrations only
     await client.query(`select pg_advisory_lock(hashtext('evenfall migrate'))`);
-    await client.query('create schema if not exists evenfall');
-    const applied = await runner({
-      dbClient: client,
-      dir: join(packageRoot, 'sql', 'migrations'),
-      direction: 'up',
-      schema: 'evenfall',
-      migrationsTable: 'migration',
-      migrationsSchema: 'evenfall',
-      advisoryLockMode: 'wait',
-      log: () => {},
-    });
-    for (const migration of applied) options.log(`applied ${migration.name}`);
-    // node-pg-migrate leaves its own, and an adopter's contract may name tables as its app does
-    await client.query('reset search_path');
-    await applyContract(client, await contractOrigin(client, options.contractFile));
-    for (const file of sqlFiles('functions')) await client.query(readFileSync(file, 'utf8'));
-    await writeKinds(client, options.kinds);
-    options.log(`${options.kinds.length} kinds of job known; the database is up to date`);
+    await client.query(`set lock_timeout = '2s'`);
+    await pRetry(() => bringUpToDate(client, options), whileLocked(options.log)).catch(tellOfLock);
   } finally {
     await client.end();
   }
+}
+
+async function bringUpToDate(client: pg.Client, options: MigrateOptions): Promise<void> {
+  await client.query('create schema if not exists evenfall');
+  const applied = await runner({
+    dbClient: client,
+    dir: join(packageRoot, 'sql', 'migrations'),
+    direction: 'up',
+    schema: 'evenfall',
+    migrationsTable: 'migration',
+    migrationsSchema: 'evenfall',
+    advisoryLockMode: 'wait',
+    log: () => {},
+  });
+  for (const migration of applied) options.log(`applied ${migration.name}`);
+  // node-pg-migrate leaves its own, and an adopter's contract may name tables as its app does
+  await client.query('reset search_path');
+  await applyContract(client, await contractOrigin(client, options.contractFile));
+  for (const file of sqlFiles('functions')) await client.query(readFileSync(file, 'utf8'));
+  await writeKinds(client, options.kinds);
+  options.log(`${options.kinds.length} kinds of job known; the database is up to date`);
+}
+
+/**
+ * Whoever enqueues waits behind a statement of ours that waits for a table: it gives up before they do (after three
+ * seconds, sql/functions/enqueue.sql), lets them through, and begins again.
+ */
+function whileLocked(log: (line: string) => void): RetryOptions {
+  return {
+    retries: 30,
+    minTimeout: 1_000,
+    maxTimeout: 5_000,
+    shouldRetry: ({ error }) => isLocked(error),
+    onFailedAttempt({ error, attemptNumber }) {
+      if (attemptNumber === 1 && isLocked(error)) log('a table is locked by another session; trying again');
+    },
+  };
+}
+
+function tellOfLock(error: unknown): never {
+  if (!isLocked(error)) throw error;
+  throw new Misconfigured(
+    'a table that is to be changed was locked by another session all the time; nothing is half done. ' +
+      'Wait for its transaction or end it (pg_stat_activity, xact_start), then run `evenfall migrate` again.',
+    { cause: error },
+  );
+}
+
+function isLocked(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && error.code === '55P03') || isLocked(error.cause);
 }
 
 function sqlFiles(folder: string): string[] {

@@ -129,6 +129,29 @@ describe('once and again', () => {
   });
 });
 
+describe('[P1] a table that the app has locked', () => {
+  test('migrate lets those behind it through, and goes on when it is free', async () => {
+    const { sql, run, lines, url: databaseUrl } = await freshDatabase();
+    await run();
+    const other = await sql.reserve();
+    await other`begin`;
+    await other`lock table evenfall.job_kind in row exclusive mode`;
+    const waited = 'a table is locked by another session; trying again';
+    // as a migration does that changes the table
+    const locking = `${contract}\nlock table evenfall.job_kind in access exclusive mode;`;
+    await migrate({
+      databaseUrl,
+      kinds: allJobs,
+      contractFile: await contractFile(locking),
+      log(line) {
+        lines.push(line);
+        if (line === waited) void other`commit`.then(() => other.release());
+      },
+    });
+    expect(lines).toContain(waited);
+  });
+});
+
 describe('the contract', () => {
   test('a database without the app’s tables: Misconfigured, naming the file and what to do', async () => {
     const { sql, run } = await freshDatabase('');
