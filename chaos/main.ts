@@ -7,6 +7,7 @@
  * docs/reliability.md.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -69,7 +70,7 @@ function readWanted(args: readonly string[]): Wanted {
     scenarios: scenarios.filter((one) => (names ? names.includes(one.name) : !short || one.short === true)),
     seeds,
     controlSeeds: short ? [] : seeds.slice(0, count('control-seeds', controlSeedsOfAll)),
-    lanes: count('lanes', 4),
+    lanes: count('lanes', Math.max(2, availableParallelism())),
     isWhole: !isPart && values.seeds === undefined && values['control-seeds'] === undefined,
   };
 }

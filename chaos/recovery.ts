@@ -32,7 +32,10 @@ export function recoveries(
 ): number[] {
   const byJob = Map.groupBy(events, (event) => event.jobId);
   const mended = new Map([...deaths].map(([pid, at]) => [pid, backAgain(at, outages)]));
-  return [...byJob.values()].flatMap((own) => [...afterDeaths(own, mended), ...afterOutages(own, outages)]);
+  return [...byJob.values()].flatMap((own) => [
+    ...afterDeaths(own, mended, outages),
+    ...afterOutages(own, outages),
+  ]);
 }
 
 /** Nobody can take over while a service is away. */
@@ -40,7 +43,12 @@ function backAgain(at: number, outages: readonly Outage[]): number {
   return outages.find(({ from, until }) => at >= from - togetherMs && at < until)?.until ?? at;
 }
 
-function afterDeaths(own: readonly JournalEvent[], deaths: Deaths): number[] {
+/** One that began before the job ran again: the seconds count from its end. */
+function awayAgain(since: number, again: number, outages: readonly Outage[]): Outage | undefined {
+  return outages.findLast(({ from }) => from > since && from < again);
+}
+
+function afterDeaths(own: readonly JournalEvent[], deaths: Deaths, outages: readonly Outage[]): number[] {
   return own.flatMap((event, index) => {
     const diedAt = event.pid === undefined ? undefined : deaths.get(event.pid);
     if (event.state !== 'running' || diedAt === undefined || event.at > diedAt) return [];
@@ -49,7 +57,9 @@ function afterDeaths(own: readonly JournalEvent[], deaths: Deaths): number[] {
     // it had ended before its worker did; given back, it waits from then on
     if (beforeDeath && next.state !== 'queued') return [];
     const again = own.slice(index + 1).find((later) => later.state === 'running');
-    return again ? [again.at - (beforeDeath ? next.at : diedAt)] : [];
+    if (!again) return [];
+    const waitsFrom = beforeDeath ? next.at : diedAt;
+    return [again.at - (awayAgain(waitsFrom, again.at, outages)?.until ?? waitsFrom)];
   });
 }
 
@@ -60,7 +70,9 @@ function afterOutages(own: readonly JournalEvent[], outages: readonly Outage[]):
     const before = own.findLast((event) => event.at <= from);
     if (before?.state !== 'dispatched') return [];
     const next = own.find((event) => event.at > from && (event.state === 'running' || over.has(event.state)));
-    return next ? [Math.max(0, next.at - Math.max(until, before.runAt))] : [];
+    // the later outage counts for both
+    if (!next || awayAgain(until, next.at, outages)) return [];
+    return [Math.max(0, next.at - Math.max(until, before.runAt))];
   });
 }
 

@@ -46,6 +46,15 @@ describe('[P6] the time until an interrupted job runs again', () => {
     expect(recoveries([event('dispatched', 900, { runAt: 8_000 }), again], new Map(), lost)).toEqual([1_000]);
     expect(recoveries([event('queued', 900), again], new Map(), lost)).toEqual([]);
   });
+
+  test('begins anew where a service goes away before it ran again, and is counted once', () => {
+    const outages = [
+      { from: 2_000, until: 3_000 },
+      { from: 4_000, until: 6_000 },
+    ];
+    expect(recoveries([event('dispatched', 900), again], new Map(), outages)).toEqual([3_000]);
+    expect(recoveries([began, again], new Map([[10, 1_500]]), outages)).toEqual([3_000]);
+  });
 });
 
 test('a percentile is the nearest rank, and none of nothing', () => {
