@@ -2,17 +2,22 @@
  * Deletes a marked team after its date, then its owner where nothing else ties them to the app (seeds 4.7, 4.8).
  * Found by sql/sweeps/delete-inactive-team.sql. Asks Stripe, then locks mark, team and owner, reads every condition
  * again, and deletes through the contract's functions; what Stripe has against it takes the mark back. Asks once more
- * afterwards: a live subscription then is told to people at once, and keeps the owner.
+ * afterwards: a live subscription then is told to people at once, and keeps the owner. Where APP_CALLBACK_URL is set the
+ * app is asked too, after Stripe and before the locks, about the team and then about its owner: what it refuses is not
+ * deleted, and the team is snoozed for POLICY_INACTIVE_TEAM_AGE.
  *
  * Safe to run twice: the team and the step of its mark change in one transaction, and so do the owner and the last
- * step; a later run goes on from the step that stands.
+ * step; a later run goes on from the step that stands. The app is asked again under the same id, and no more about a
+ * team that is gone.
  *
  * When it is dead: class `contract_refused` means that the app's own tables hold on to the team or its owner (the code
  * names the constraint): extend app_delete_team or app_delete_user in the contract, `evenfall migrate`, then
- * `evenfall dead replay N`: it goes on from where it stopped. Or Stripe did not answer for five days: nothing was
- * deleted without its answer; mend the cause, then replay.
+ * `evenfall dead replay N`: it goes on from where it stopped. Class `app_callback_misconfigured`: what answers at
+ * APP_CALLBACK_URL is not the app's callback. Or Stripe or the app did not answer for five days. Nothing was deleted
+ * without their answers; mend the cause, then replay.
  */
 import type { LiveMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
+import { refusedByApp, vetoOnOwner } from '../src/billing/app-veto.ts';
 import { address } from '../src/billing/recipient.ts';
 import {
   askStripe,
@@ -56,8 +61,9 @@ export const deleteInactiveTeam = defineJob({
     const [mark] = await ctx.sql.liveMark({ teamId: id });
     if (!mark) return skipped('it bears no mark');
     if (mark.state === 'deleting') return await goOn(ctx, id, mark, mark.customerIds ?? []);
-    if (mark.deleteAfter === null) return skipped('its notice was not sent, so no clock runs');
-    if (mark.deleteAfter >= ctx.now) return skipped(`its date is ${mark.deleteAfter.toISOString()}`);
+    const { deleteAfter } = mark;
+    if (deleteAfter === null) return skipped('its notice was not sent, so no clock runs');
+    if (deleteAfter >= ctx.now) return skipped(`its date is ${deleteAfter.toISOString()}`);
     const blind = await withoutPicture(ctx);
     if (blind) return blind;
 
@@ -65,6 +71,8 @@ export const deleteInactiveTeam = defineJob({
     const look = await firstLook(ctx, { teamId: id, markId: mark.id, unless, sync: syncAll });
     if (look.outcome) return look.outcome;
     const { team, asked } = look;
+    const refusal = await refusedByApp(ctx, deleteInactiveTeam.name, { teamId: id, mark, deleteAfter });
+    if (refusal) return refusal;
 
     const held = await ctx
       .transaction((tx) => deleteUnderLock(ctx, tx, team, mark, asked))
@@ -124,9 +132,9 @@ async function goOn(
   teamCustomers: readonly string[],
 ): Promise<Outcome> {
   const alive = await lookAfterwards(ctx, id, mark, teamCustomers);
-  const asked = await askAboutOwner(ctx, mark, teamCustomers);
+  const asked = await askAboutOwner(ctx, id, mark, { teamCustomers, alive });
   const outcome = await ctx
-    .transaction((tx) => endOwnerUnderLock(ctx, tx, id, mark, { ...asked, alive }))
+    .transaction((tx) => endOwnerUnderLock(ctx, tx, id, mark, asked))
     .catch((error: unknown) => refused(error, `user:${mark.ownerId ?? ''}`));
   return done({ mark: mark.id, team: 'deleted', owner: outcome });
 }
@@ -157,24 +165,38 @@ async function lookAfterwards(
   return true;
 }
 
+/** Why the owner stays, in the words of `owner_outcome`. */
+type Kept = string | undefined;
+
 interface AskedOwner {
   readonly at: string;
-  /** A customer with the exact e-mail that is not the deleted team's. */
-  readonly customer: string | undefined;
+  /** Whatever the app's data say by the time of the deletion. */
+  readonly kept?: Kept;
+  /** In the app's own words. */
+  readonly veto?: string;
 }
 
-/** The owner goes only when nothing else ties them to the app, and Stripe knows nothing of them. */
+/** The owner goes only when nothing else ties them to the app, Stripe knows nothing of them, and the app agrees. */
 async function askAboutOwner(
   ctx: Context,
-  { ownerId }: LiveMarkRow,
-  teamCustomers: readonly string[],
+  teamId: string,
+  { id: markId, ownerId }: LiveMarkRow,
+  { teamCustomers, alive }: { teamCustomers: readonly string[]; alive: boolean },
 ): Promise<AskedOwner> {
   const [clock] = await ctx.sql.readBegins();
+  const at = clock?.readAt ?? '';
   const [owner] = ownerId === null ? [] : await ctx.sql.ownerToEnd({ userId: ownerId });
   const email = address(owner?.email ?? null);
   const found = email === undefined ? [] : await ctx.stripe.findCustomers(email);
+  // a customer with the exact e-mail that is not the deleted team's
   const own = found.find(({ id, deleted }) => !deleted && !teamCustomers.includes(id));
-  return { at: clock?.readAt ?? '', customer: own?.id };
+  const kept =
+    (await keptByData(ctx.sql, { teamId, now: ctx.now }, ownerId)) ??
+    (alive ? 'the team subscribed while it was deleted' : own && `has a Stripe customer, ${own.id}`);
+  // the app does not hear of whoever stays anyway; nor may they go behind the lock, for it was not asked
+  if (kept !== undefined || ownerId === null) return { at, kept };
+  const veto = await vetoOnOwner(ctx, { teamId, ownerId, markId });
+  return veto === undefined ? { at } : { at, kept: 'the app refused', veto };
 }
 
 async function endOwnerUnderLock(
@@ -182,14 +204,14 @@ async function endOwnerUnderLock(
   tx: Context['sql'],
   id: string,
   mark: LiveMarkRow,
-  asked: AskedOwner & { alive: boolean },
+  asked: AskedOwner,
 ): Promise<string> {
   const { ownerId } = mark;
   await tx.lockMark({ id: mark.id, now: ctx.now });
   if (ownerId !== null) await tx.lockUser({ userId: ownerId });
   const old = await tooOld(tx, asked.at);
   if (old) throw old;
-  const outcome = await ownerOutcome(tx, { teamId: id, now: ctx.now }, ownerId, asked);
+  const outcome = (await keptByData(tx, { teamId: id, now: ctx.now }, ownerId)) ?? asked.kept ?? 'deleted';
   if (outcome === 'deleted' && ownerId !== null) {
     await tx.deleteUser({ userId: ownerId });
     await ctx.history(tx, {
@@ -199,24 +221,24 @@ async function endOwnerUnderLock(
       detail: { why: 'the last of their teams was deleted' },
     });
   }
+  if (outcome === asked.kept && asked.veto !== undefined) {
+    const detail = { why: asked.veto, who: 'app' };
+    await ctx.history(tx, { what: 'user.spared', subject: `user:${ownerId}`, teamId: id, detail });
+  }
   await tx.endDeletion({ id: mark.id, now: ctx.now, ownerOutcome: outcome });
   return outcome;
 }
 
-async function ownerOutcome(
+async function keptByData(
   tx: Context['sql'],
   { teamId, now }: { teamId: string; now: Date },
   ownerId: string | null,
-  asked: AskedOwner & { alive: boolean },
-): Promise<string> {
+): Promise<Kept> {
   if (ownerId === null) return 'there was none';
   const [owner] = await tx.ownerToEnd({ userId: ownerId });
   if (!owner) return 'is gone already';
   if (owner.kept !== null) return owner.kept;
-  if ((await tx.holdsOnTeam({ teamId, now })).length > 0) return 'the team is held';
-  if (asked.alive) return 'the team subscribed while it was deleted';
-  if (asked.customer !== undefined) return `has a Stripe customer, ${asked.customer}`;
-  return 'deleted';
+  return (await tx.holdsOnTeam({ teamId, now })).length > 0 ? 'the team is held' : undefined;
 }
 
 /** What the app's own tables refuse is for a person to mend; the transaction has left everything as it was. */

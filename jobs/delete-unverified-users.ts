@@ -1,18 +1,22 @@
 /**
  * Deletes users who never verified their address and whom nothing ties to the app (seed 4.2): no team, no membership
  * or invitation, no Stripe customer, no log-in. Listed by sql/sweeps/delete-unverified-users.sql. Each is asked about
- * in Stripe by the exact address, then locked, looked at again and deleted, in a transaction of their own.
+ * in Stripe by the exact address, then the app is asked, then the user is locked, looked at again and deleted, in a
+ * transaction of their own. Whom the app refuses to let go is spared, and not asked about again for
+ * POLICY_INACTIVE_TEAM_AGE.
  *
  * Safe to run twice: whoever is gone or no longer due is passed by, so a run that was broken off is simply begun
- * again.
+ * again; the app hears the same ids.
  *
  * When it is dead: class `contract_refused` means that the app's own tables hold on to some users; all others are
  * dealt with. The message says who and by which constraint: extend app_delete_user in the contract, `evenfall
- * migrate`, then `evenfall dead replay N`. Or Stripe did not answer for two days, or refused the key: nobody was
- * deleted without its answer, and the next day's job finds the same users.
+ * migrate`, then `evenfall dead replay N`. Class `app_callback_misconfigured`: what answers at APP_CALLBACK_URL is not
+ * the app's callback; mend it, then replay. Or Stripe or the app did not answer for two days, or Stripe refused the
+ * key: nobody was deleted without their answers, and the next day's job finds the same users.
  */
 import type { Queries, UnverifiedUsersRow } from '../sql/queries.gen.ts';
-import { heldByFuse } from '../src/billing/fuse.ts';
+import { vetoOnUnverified } from '../src/billing/app-veto.ts';
+import { heldByFuse, untilReleased } from '../src/billing/fuse.ts';
 import { tooOld, withoutPicture } from '../src/billing/team-ending.ts';
 import type { Context } from '../src/core/context.ts';
 import { Retryable, Terminal, refusalOf } from '../src/core/errors.ts';
@@ -45,32 +49,45 @@ export const deleteUnverifiedUsers = defineJob({
     const due = count?.due ?? 0;
     const fates = { deleted: 0, spared: 0, changed: 0 };
     const refusals: Refusal[] = [];
+    let unanswered: Retryable | undefined;
     let seen = 0;
-    for await (const user of usersDue(ctx)) {
-      ctx.signal.throwIfAborted();
-      try {
-        fates[await end(ctx, user, due - seen)]++;
-      } catch (error) {
-        // that transaction has left everything as it was; the others are no worse for it
-        const code = refusalOf(error);
-        if (code === undefined) throw error;
-        refusals.push({ id: user.id, code });
+    for await (const batch of batchesDue(ctx)) {
+      const asked = await ask(ctx, batch);
+      let open = 0;
+      for (const one of asked) {
+        ctx.signal.throwIfAborted();
+        try {
+          fates[await end(ctx, one, due - seen)]++;
+        } catch (error) {
+          // that transaction has left everything as it was; the others are no worse for it
+          const code = refusalOf(error);
+          if (code !== undefined) refusals.push({ id: one.user.id, code });
+          else if (error instanceof Retryable && !error.held) {
+            unanswered = error;
+            open++;
+          } else throw error;
+        }
+        seen++;
       }
-      seen++;
+      // one who cannot be asked about holds up nobody else; where that is all of them, nobody answers
+      if (unanswered && (open === asked.length || asked.length < batch.length)) throw unanswered;
     }
     ctx.log.info({ ...fates, refused: refusals.length }, 'unverified users are dealt with');
+    if (unanswered) throw unanswered;
     if (refusals.length > 0) throw refused(refusals);
     return done({ due, ...fates });
   },
 });
 
 const pageSize = 500;
+/** Who is asked about together: few enough that Stripe's answers are still young when the app has given its own. */
+const batchSize = 10;
 
-function dueBy({ now, policy: { unverifiedUserAge } }: Context) {
-  return { now, unverifiedUserAge };
+function dueBy({ now, policy: { unverifiedUserAge, inactiveTeamAge } }: Context) {
+  return { now, unverifiedUserAge, inactiveTeamAge };
 }
 
-async function* usersDue(ctx: Context): AsyncGenerator<UnverifiedUsersRow> {
+async function* batchesDue(ctx: Context): AsyncGenerator<UnverifiedUsersRow[]> {
   let after: string | null = null;
   do {
     const page: UnverifiedUsersRow[] = await ctx.sql.unverifiedUsers({
@@ -78,24 +95,67 @@ async function* usersDue(ctx: Context): AsyncGenerator<UnverifiedUsersRow> {
       after,
       batch: pageSize,
     });
-    yield* page;
+    for (let at = 0; at < page.length; at += batchSize) yield page.slice(at, at + batchSize);
     after = page.at(-1)?.id ?? null;
   } while (after !== null);
 }
 
-/** `spared`: Stripe speaks for the user. `changed`: not due any more. */
+/** What was said of one user; nobody goes without both answers. */
+interface Asked {
+  readonly user: UnverifiedUsersRow;
+  /** When Stripe was asked, by the database's clock. */
+  readonly at: string;
+  /** What Stripe has against it. */
+  readonly why?: string | undefined;
+  /** Why the app refuses. */
+  readonly veto?: string | undefined;
+  /** Why there is no answer. */
+  readonly failure: Retryable | undefined;
+}
+
+/** Stripe in turn, up to the first that it does not answer about; then the app, about all of them at once. */
+async function ask(ctx: Context, batch: readonly UnverifiedUsersRow[]): Promise<Asked[]> {
+  await untilReleased(ctx, deleteUnverifiedUsers.name);
+  const asked: Asked[] = [];
+  for (const user of batch) {
+    ctx.signal.throwIfAborted();
+    const [clock] = await ctx.sql.readBegins();
+    const { said: why, failure } = await answer(speaksForUser(ctx, user));
+    asked.push({ user, at: clock?.readAt ?? '', why, failure });
+    if (failure) break;
+  }
+  return await Promise.all(
+    asked.map(async (one) => {
+      if (one.failure || one.why !== undefined) return one;
+      const { said: veto, failure } = await answer(vetoOnUnverified(ctx, one.user.id));
+      return { ...one, veto, failure };
+    }),
+  );
+}
+
+/** What may be answered later is that user's alone; any other failure ends the run, before anybody of the batch goes. */
+async function answer<T>(asking: Promise<T>): Promise<{ said?: T; failure: Retryable | undefined }> {
+  try {
+    return { said: await asking, failure: undefined };
+  } catch (failure) {
+    if (failure instanceof Retryable) return { failure };
+    throw failure;
+  }
+}
+
+/** `spared`: Stripe or the app speaks for the user. `changed`: not due any more. */
 type Fate = 'deleted' | 'spared' | 'changed';
 
 /** @param waiting how many are still to be looked at in this run, this one included */
-async function end(ctx: Context, user: UnverifiedUsersRow, waiting: number): Promise<Fate> {
-  const [clock] = await ctx.sql.readBegins();
-  const why = await speaksForUser(ctx, user);
+async function end(ctx: Context, asked: Asked, waiting: number): Promise<Fate> {
+  const { user, why, veto, failure } = asked;
+  if (failure) throw failure;
   if (why !== undefined) {
     await ctx.transaction((tx) => spare(ctx, tx, user, why));
     return 'spared';
   }
-  const askedAt = clock?.readAt ?? '';
-  const fate = await ctx.transaction((tx) => deleteUnderLock(ctx, tx, user, { askedAt, waiting }));
+  if (veto !== undefined) return await ctx.transaction((tx) => spareForApp(ctx, tx, user, veto));
+  const fate = await ctx.transaction((tx) => deleteUnderLock(ctx, tx, user, { askedAt: asked.at, waiting }));
   if (fate instanceof Retryable) throw fate;
   return fate;
 }
@@ -122,6 +182,20 @@ async function spare(ctx: Context, tx: Queries, { id }: UnverifiedUsersRow, why:
   await tx.lockUser({ userId: id });
   if ((await tx.sparedBefore({ userId: id })).length > 0) return;
   await ctx.history(tx, { what: 'user.spared', subject: `user:${id}`, detail: { why } });
+}
+
+/** The history is what keeps the user until the app is asked again (sql/functions/user_spared.sql). */
+async function spareForApp(
+  ctx: Context,
+  tx: Queries,
+  { id, email }: UnverifiedUsersRow,
+  veto: string,
+): Promise<Fate> {
+  await tx.lockUser({ userId: id });
+  const [user] = await tx.unverifiedUser({ ...dueBy(ctx), userId: id, email });
+  if (!user || user.kept !== null) return 'changed';
+  await ctx.history(tx, { what: 'user.spared', subject: `user:${id}`, detail: { why: veto, who: 'app' } });
+  return 'spared';
 }
 
 /** Every condition once more, under lock: user, fuse. A `Retryable` says why nobody is deleted for now. */

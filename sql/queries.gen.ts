@@ -127,6 +127,10 @@ export interface ClearMarkRow {
   id: number;
 }
 
+export interface VetoDeletionRow {
+  until: Date;
+}
+
 export interface TryTeamFuseRow {
   verdict: string;
 }
@@ -423,6 +427,12 @@ export interface Queries {
    */
   clearMark(parameters: { now: Date; why: string; id: number }): Promise<ClearMarkRow[]>;
   /**
+   * noticed → cleared, because the app refuses: and snoozes the team as the keep link does (keepTeam), for no shorter than
+   * it was; else it would be marked anew the next day. Locks the mark first: of this and whoever else takes the mark back,
+   * one comes too late and has no row.
+   */
+  vetoDeletion(parameters: { now: Date; id: number; inactiveTeamAge: string; why: string }): Promise<VetoDeletionRow[]>;
+  /**
    * Locks the kind's fuse (sql/functions/fuse.sql).
    */
   tryTeamFuse(parameters: { kind: string; teamId: string; occasion: string; fuseMax: number; fuseShare: number }): Promise<TryTeamFuseRow[]>;
@@ -569,17 +579,17 @@ export interface Queries {
   /**
    * How many are due at @now.
    */
-  countUnverifiedUsers(parameters: { unverifiedUserAge: string; now: Date }): Promise<CountUnverifiedUsersRow[]>;
+  countUnverifiedUsers(parameters: { unverifiedUserAge: string; now: Date; inactiveTeamAge: string }): Promise<CountUnverifiedUsersRow[]>;
   /**
    * A page of those who are due, by id: deleting moves nothing on the pages that follow.
    */
-  unverifiedUsers(parameters: { after: string | null; unverifiedUserAge: string; now: Date; batch: number }): Promise<UnverifiedUsersRow[]>;
+  unverifiedUsers(parameters: { after: string | null; unverifiedUserAge: string; now: Date; inactiveTeamAge: string; batch: number }): Promise<UnverifiedUsersRow[]>;
   /**
    * One of them under lock, and what speaks for the user by now: no row when gone.
    */
-  unverifiedUser(parameters: { unverifiedUserAge: string; now: Date; email: string | null; userId: string }): Promise<UnverifiedUserRow[]>;
+  unverifiedUser(parameters: { unverifiedUserAge: string; now: Date; email: string | null; inactiveTeamAge: string; userId: string }): Promise<UnverifiedUserRow[]>;
   /**
-   * Whether it was told already that this user is spared. Rides history_subject.
+   * Whether it was told already that this user is spared, but for what the app has said. Rides history_subject.
    */
   sparedBefore(parameters: { userId: string }): Promise<SparedBeforeRow[]>;
   /**
@@ -672,6 +682,10 @@ export const queries = {
   clearMark: {
     text: "update evenfall.team_deletion set state = 'cleared', cleared_at = $1, cleared_why = $2\nwhere id = $3 and state in ('marking', 'noticed')\nreturning id",
     parameters: ['now', 'why', 'id'],
+  },
+  vetoDeletion: {
+    text: "with refused as (\n  update evenfall.team_deletion set state = 'cleared', cleared_at = $1, cleared_why = 'the app refused'\n  where id = $2 and state = 'noticed'\n  returning team_id\n)\ninsert into evenfall.team_protection (team_id, kind, until, why, who, at)\nselect team_id, 'snooze', $1::timestamptz + $3::text::interval, $4, 'app', $1 from refused\non conflict (team_id, kind) do update\n  set until = greatest(team_protection.until, excluded.until), why = excluded.why, who = excluded.who, at = excluded.at\nreturning until as \"until\"",
+    parameters: ['now', 'id', 'inactiveTeamAge', 'why'],
   },
   tryTeamFuse: {
     text: "select evenfall.try_fuse($1, 'team:' || $2::text, $3, null,\n  evenfall.team_fuse_limit($4, $5)) as \"verdict\"",
@@ -842,19 +856,19 @@ export const queries = {
     parameters: ['teamId'],
   },
   countUnverifiedUsers: {
-    text: "select count(*)::int as \"due\" from evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null",
-    parameters: ['unverifiedUserAge', 'now'],
+    text: "select count(*)::int as \"due\" from evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\n  and not evenfall.user_vetoed(u.id::text, $2::timestamptz, $3::text::interval)",
+    parameters: ['unverifiedUserAge', 'now', 'inactiveTeamAge'],
   },
   unverifiedUsers: {
-    text: "select u.id::text as \"id\", u.email as \"email\" from evenfall.app_user u\nwhere ($1::text is null or u.id > $1::text::evenfall.app_user_id)\n  and u.email_verified_at is null\n  and u.created_at + $2::text::interval < $3::timestamptz\n  and evenfall.user_spared(u.id::text) is null\norder by u.id limit $4",
-    parameters: ['after', 'unverifiedUserAge', 'now', 'batch'],
+    text: "select u.id::text as \"id\", u.email as \"email\" from evenfall.app_user u\nwhere ($1::text is null or u.id > $1::text::evenfall.app_user_id)\n  and u.email_verified_at is null\n  and u.created_at + $2::text::interval < $3::timestamptz\n  and evenfall.user_spared(u.id::text) is null\n  and not evenfall.user_vetoed(u.id::text, $3::timestamptz, $4::text::interval)\norder by u.id limit $5",
+    parameters: ['after', 'unverifiedUserAge', 'now', 'inactiveTeamAge', 'batch'],
   },
   unverifiedUser: {
-    text: "select u.created_at as \"created_at\",\n  case\n    when u.email_verified_at is not null then 'has verified'\n    when not u.created_at + $1::text::interval < $2::timestamptz then 'is not old enough'\n    when u.email is distinct from $3::text then 'has a new address'\n    else evenfall.user_spared(u.id::text)\n  end as \"kept\"\nfrom evenfall.app_user u where u.id = $4::text::evenfall.app_user_id",
-    parameters: ['unverifiedUserAge', 'now', 'email', 'userId'],
+    text: "select u.created_at as \"created_at\",\n  case\n    when u.email_verified_at is not null then 'has verified'\n    when not u.created_at + $1::text::interval < $2::timestamptz then 'is not old enough'\n    when u.email is distinct from $3::text then 'has a new address'\n    when evenfall.user_vetoed(u.id::text, $2::timestamptz, $4::text::interval) then 'the app refused'\n    else evenfall.user_spared(u.id::text)\n  end as \"kept\"\nfrom evenfall.app_user u where u.id = $5::text::evenfall.app_user_id",
+    parameters: ['unverifiedUserAge', 'now', 'email', 'inactiveTeamAge', 'userId'],
   },
   sparedBefore: {
-    text: "select id from evenfall.history where subject = 'user:' || $1::text and what = 'user.spared' limit 1",
+    text: "select id from evenfall.history\nwhere subject = 'user:' || $1::text and what = 'user.spared' and detail->>'who' is distinct from 'app' limit 1",
     parameters: ['userId'],
   },
   tryUserFuse: {
@@ -2334,8 +2348,8 @@ export const sweeps: Readonly<Record<string, SweepStatements>> = {
     enqueue: { text: "with due as (\nselect jsonb_build_object('teamId', d.team_id) as payload, d.team_id, d.team_id as subject,\n  'its notice was sent at ' || to_char(d.notice_sent_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', and it was to be deleted after ' || to_char(d.delete_after at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as why\nfrom evenfall.team_deletion d\nwhere d.state = 'noticed' and d.delete_after < $1::timestamptz\n  and not exists (\n    select from evenfall.dead_letter l\n    where l.resolved_at is null and l.kind = 'delete-inactive-team' and l.team_id = d.team_id)\norder by d.delete_after, d.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:delete-inactive-team'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'delete-inactive-team'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['now'] },
   },
   'delete-unverified-users': {
-    list: { text: "select '{}'::jsonb as payload, null::text as team_id, u.id::text as subject,\n  'created at ' || to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never verified' as why\nfrom evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\norder by u.created_at, u.id", parameters: ['unverifiedUserAge', 'now'] },
-    enqueue: { text: "with due as (\nselect '{}'::jsonb as payload, null::text as team_id, u.id::text as subject,\n  'created at ' || to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never verified' as why\nfrom evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\norder by u.created_at, u.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:delete-unverified-users'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'delete-unverified-users'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['unverifiedUserAge', 'now'] },
+    list: { text: "select '{}'::jsonb as payload, null::text as team_id, u.id::text as subject,\n  'created at ' || to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never verified' as why\nfrom evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\n  and not evenfall.user_vetoed(u.id::text, $2::timestamptz, $3::text::interval)\norder by u.created_at, u.id", parameters: ['unverifiedUserAge', 'now', 'inactiveTeamAge'] },
+    enqueue: { text: "with due as (\nselect '{}'::jsonb as payload, null::text as team_id, u.id::text as subject,\n  'created at ' || to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never verified' as why\nfrom evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\n  and not evenfall.user_vetoed(u.id::text, $2::timestamptz, $3::text::interval)\norder by u.created_at, u.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:delete-unverified-users'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'delete-unverified-users'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['unverifiedUserAge', 'now', 'inactiveTeamAge'] },
   },
   'expiring-card-email': {
     list: { text: "select jsonb_build_object('cardId', due.id) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the card expires at the end of ' || due.month || ' and backs ' || due.backed as why\nfrom (\n  select c.id, c.customer_id, u.team_id, b.backed,\n    to_char(c.exp_year, 'FM0000') || '-' || to_char(c.exp_month, 'FM00') as month\n  from evenfall.card c\n  left join evenfall.customer u on u.id = c.customer_id\n  cross join lateral (\n    select string_agg(s.id, ' ' order by s.id) as backed\n    from (\n      select s.* from evenfall.subscription s where s.default_payment_method = c.id\n      union all\n      select s.* from evenfall.customer p join evenfall.subscription s on s.customer_id = p.id\n      where p.default_payment_method = c.id and s.default_payment_method is null\n    ) s\n    where s.status in ('active', 'trialing', 'past_due') and not s.gone and not s.cancel_at_period_end\n      and (s.cancel_at is null or s.cancel_at > greatest(c.expires_at, s.current_period_end))\n  ) b\n  where not c.detached and b.backed is not null\n    and c.expires_at > $1::timestamptz\n    and evenfall.card_expiry(c.expires_at, $2::text, $1::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'expiring-card' and n.subject = 'card:' || due.id and n.occasion = due.month)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'expiring-card-email'\n      and j.payload @> jsonb_build_object('cardId', due.id))\norder by due.month, due.id", parameters: ['now', 'cardWindow'] },

@@ -4,6 +4,7 @@ import { Misconfigured } from './core/errors.ts';
 import { failpoints } from './core/failpoints.ts';
 import type { Failpoint } from './core/failpoints.ts';
 import { daysOf, defaultPolicy, isoDuration } from './core/policy.ts';
+import { callbackProblems } from './app-callback-settings.ts';
 import { readHeartbeatUrls } from './heartbeat-urls.ts';
 
 /** Names what each part of Evenfall needs; `database` is what every command needs. */
@@ -127,6 +128,13 @@ export const variables = {
   APP_URL: url('http:', 'https:').optional().meta({
     about:
       'The page of your app where a customer sees and changes the subscription and the card, for links in mails.',
+  }),
+  APP_CALLBACK_URL: url('http:', 'https:').optional().meta({
+    about:
+      'Where your app is asked before each deletion, and may refuse (docs/callback.md). In production https, unless the host is local.',
+  }),
+  APP_CALLBACK_SECRET: z.string().min(16, 'must have at least 16 characters').optional().meta({
+    about: 'Signs those questions, so that your app knows who asks; needed with APP_CALLBACK_URL.',
   }),
   PORT: z.coerce.number({ error: 'must be a port number' }).int().min(0).max(65_535).optional().meta({
     about: 'The port of `evenfall web`, 3000 when unset. A worker with a PORT serves its health there.',
@@ -308,6 +316,7 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
   if (config.ALERT_EMAIL !== undefined && config.SMTP_URL === undefined) {
     problems.push('SMTP_URL: is missing, and ALERT_EMAIL wants mail');
   }
+  problems.push(...callbackProblems(config, production));
   if (production) {
     if (config.REDIS_URL === undefined && config.QUEUE_BACKEND !== 'postgres') {
       problems.push('REDIS_URL: is missing. In production say QUEUE_BACKEND=postgres to do without Redis.');

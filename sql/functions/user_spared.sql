@@ -11,3 +11,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   end
   from evenfall.app_user u where u.id = $1::evenfall.app_user_id
 $$;
+
+-- Whether the app has refused to let the user go, and that still counts at `now`: for so long from when it was told,
+-- strictly. It is kept in the history alone; where that is forgotten, the app is asked anew. Rides history_subject.
+create or replace function evenfall.user_vetoed(user_id text, now timestamptz, lasts interval) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from evenfall.history h
+    where h.subject = 'user:' || $1 and h.what = 'user.spared' and h.detail->>'who' = 'app' and h.at + $3 > $2)
+$$;

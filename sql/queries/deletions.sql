@@ -73,6 +73,21 @@ update evenfall.team_deletion set state = 'cleared', cleared_at = @now, cleared_
 where id = @id and state in ('marking', 'noticed')
 returning id;
 
+-- name: vetoDeletion
+-- noticed → cleared, because the app refuses: and snoozes the team as the keep link does (keepTeam), for no shorter than
+-- it was; else it would be marked anew the next day. Locks the mark first: of this and whoever else takes the mark back,
+-- one comes too late and has no row.
+with refused as (
+  update evenfall.team_deletion set state = 'cleared', cleared_at = @now, cleared_why = 'the app refused'
+  where id = @id and state = 'noticed'
+  returning team_id
+)
+insert into evenfall.team_protection (team_id, kind, until, why, who, at)
+select team_id, 'snooze', @now::timestamptz + @inactive_team_age::text::interval, @why, 'app', @now from refused
+on conflict (team_id, kind) do update
+  set until = greatest(team_protection.until, excluded.until), why = excluded.why, who = excluded.who, at = excluded.at
+returning until as "until!";
+
 -- name: tryTeamFuse
 -- Locks the kind's fuse (sql/functions/fuse.sql).
 select evenfall.try_fuse(@kind, 'team:' || @team_id::text, @occasion, null,

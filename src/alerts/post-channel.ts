@@ -1,5 +1,5 @@
 import pRetry, { AbortError } from 'p-retry';
-import { Misconfigured, Retryable, Terminal } from '../core/errors.ts';
+import { Misconfigured, Retryable, Terminal, networkCode } from '../core/errors.ts';
 import type { Channel, Notice } from './channel.ts';
 
 export interface PostRetries {
@@ -74,11 +74,4 @@ function readUrl(webhookUrl: string): { url: URL; headers: Record<string, string
   url.username = '';
   url.password = '';
   return { url, headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` } };
-}
-
-/** `ECONNREFUSED` and the like, which `fetch` hides in the cause; else the name, `TimeoutError` for one. */
-function networkCode(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const { cause } = error;
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : error.name;
 }

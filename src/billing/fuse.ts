@@ -27,6 +27,15 @@ export async function heldByFuse(
         `\`evenfall fuse release ${kind} --acts N --why TEXT\`. Look first: \`evenfall sweep ${kind} --dry-run\`.`,
     });
   }
+  return blown(kind);
+}
+
+/** Throws while a kind's fuse is blown: before somebody is asked about an act that it would not let through. */
+export async function untilReleased(ctx: Context, kind: string): Promise<void> {
+  if ((await ctx.sql.blownFuse({ kind })).length > 0) throw blown(kind);
+}
+
+function blown(kind: string): Retryable {
   return new Retryable(`the fuse of ${kind} has blown; \`evenfall fuse status\` says by what`, {
     facts: { class: 'fuse_blown', subject: `fuse:${kind}` },
     held: true,

@@ -1,8 +1,11 @@
 import type { Logger } from 'pino';
 import { createAlerts } from '../alerts/alerts.ts';
 import { createScheduleHeartbeats } from '../alerts/schedule-heartbeats.ts';
+import { createAppCallback } from '../app/callback.ts';
 import type { Config } from '../config.ts';
 import type { AlertPort } from '../core/alert.ts';
+import { agreeingApp } from '../core/app-callback.ts';
+import type { AppPort } from '../core/app-callback.ts';
 import type { ScheduleHeartbeatPort } from '../core/schedule-heartbeat.ts';
 import { keyedHash } from '../core/hash.ts';
 import { keepToken } from '../core/keep-token.ts';
@@ -55,6 +58,11 @@ export function buildAlerts(
     log,
   });
   return { alerts, mail };
+}
+
+/** Without APP_CALLBACK_URL nobody is asked. */
+export function buildApp({ APP_CALLBACK_URL: url, APP_CALLBACK_SECRET: secret = '' }: Config): AppPort {
+  return url === undefined ? agreeingApp : createAppCallback({ url, secret });
 }
 
 /** Undefined where no schedule has a monitor. */

@@ -1,5 +1,6 @@
 import type { Queries } from '../../sql/queries.gen.ts';
 import type { AlertPort } from './alert.ts';
+import type { AppPort } from './app-callback.ts';
 import type { Effects } from './effects.ts';
 import type { Finding } from './finding.ts';
 import type { JobDefinition } from './job.ts';
@@ -23,6 +24,8 @@ export interface Context {
   readonly sql: Queries;
   readonly stripe: StripePort;
   readonly alerts: AlertPort;
+  /** The app's own word: each deletion asks it last. */
+  readonly app: AppPort;
   readonly effects: Effects;
   /** Mails to customers; the only way to send one. */
   readonly notices: Notices;

@@ -97,6 +97,13 @@ export function describeFailure(error: unknown): FailureFacts & { message: strin
   };
 }
 
+/** `ECONNREFUSED` and the like, which `fetch` hides in the cause; else the name, `TimeoutError` for one. */
+export function networkCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const { cause } = error;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : error.name;
+}
+
 /** What was asked for, or undefined where the other side does not know it (any more). */
 export async function ifKnown<T>(asking: Promise<T>): Promise<T | undefined> {
   try {

@@ -1,4 +1,5 @@
 import type { AlertPort } from '../core/alert.ts';
+import type { AppPort } from '../core/app-callback.ts';
 import type { Context, Log } from '../core/context.ts';
 import { StaleRun } from '../core/errors.ts';
 import type { AtFailpoint } from '../core/failpoints.ts';
@@ -16,6 +17,7 @@ export interface Adapters {
   readonly database: Database;
   readonly stripe: StripePort;
   readonly alerts: AlertPort;
+  readonly app: AppPort;
   readonly mail: MailPort;
   readonly policy: Policy;
   /** Keyed with SECRET_KEY. */
@@ -64,6 +66,7 @@ export function buildContext(parts: ContextParts): Context {
     sql: database.statements,
     stripe: parts.stripe,
     alerts: parts.alerts,
+    app: parts.app,
     policy: parts.policy,
     hash: parts.hash,
     async transaction(work) {

@@ -1,4 +1,5 @@
 import type { Queries } from '../../sql/queries.gen.ts';
+import { agreeingApp } from '../core/app-callback.ts';
 import type { Context } from '../core/context.ts';
 import { describeFailure } from '../core/errors.ts';
 import type { AnyJob } from '../core/job.ts';
@@ -122,6 +123,8 @@ function pretending(context: Context, database: Database): Context {
     },
     sweep: (kind) => runSweep(database, kind, { now: context.now, policy: context.policy, dryRun: true }),
     alerts: { deadLetter: () => Promise.resolve([]), finding: () => Promise.resolve([]) },
+    // it may act when it is asked
+    app: agreeingApp,
     stripe: {
       ...stripe,
       listLiveSubscriptions: async (customerId) =>

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AnyJob } from '../core/job.ts';
 import { cancelRequest, enqueueRequest } from './jobs.ts';
+import { beforeDeletion } from './openapi-callback.ts';
 
 type Json = Record<string, unknown>;
 
@@ -32,6 +33,7 @@ export function openApiDocument(jobs: readonly AnyJob[]): Json {
       '/v1/jobs/{id}': { get: lookOperation() },
       '/v1/jobs/{kind}/cancel': { post: cancelOperation(jobs) },
     },
+    webhooks: { beforeDeletion },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'API_TOKEN' } },
       schemas: { Accepted: accepted, Job: job, Error: error },

@@ -41,6 +41,8 @@ const executors: Readonly<Record<string, Executor>> = {
 const readers: Readonly<Record<string, (text: string) => void>> = {
   '': (text) => expect(text.trim()).not.toBe(''),
   mermaid: expectDiagram,
+  // test/app/documented.test.ts runs it
+  python: (text) => expect(text).toContain('def is_from_evenfall'),
 };
 
 const everyBlock = pages

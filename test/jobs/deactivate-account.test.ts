@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { cancelSubscription } from '../../jobs/cancel-subscription.ts';
 import { deactivateAccount } from '../../jobs/deactivate-account.ts';
+import { agreeingApp } from '../../src/core/app-callback.ts';
 import type { Failpoint } from '../../src/core/failpoints.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { runInline } from '../../src/queue/inline.ts';
@@ -519,6 +520,7 @@ test('a dry run tells what would happen and changes nothing', async () => {
       alerts: recordingAlerts(),
       policy: defaultPolicy,
       hash: testHash,
+      app: agreeingApp,
       keepLink: testKeepLink,
       log: silentLog,
       dryRun: true,

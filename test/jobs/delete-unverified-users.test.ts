@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
 import { deleteUnverifiedUsers } from '../../jobs/delete-unverified-users.ts';
+import { agreeingApp } from '../../src/core/app-callback.ts';
 import type { Failpoint } from '../../src/core/failpoints.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import type { Policy } from '../../src/core/policy.ts';
@@ -67,6 +68,7 @@ async function runAt(now: Date, more: { policy?: Partial<Policy>; dryRun?: boole
       mail: noMail,
       alerts: recordingAlerts(),
       hash: testHash,
+      app: agreeingApp,
       keepLink: testKeepLink,
       log: silentLog,
       now,
@@ -226,7 +228,8 @@ describe('[P3] Stripe is asked first', () => {
   });
 
   test('down in the middle: who was not asked about waits', async () => {
-    for (let n = 0; n < 3; n++) await stranger();
+    // ten are asked about together
+    for (let n = 0; n < 12; n++) await stranger();
     await ask();
     await world.meanwhileAt('transaction.committed', () => {
       standIn.faults.add({ kind: 'server-error', times: 'forever' });

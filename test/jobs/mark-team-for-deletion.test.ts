@@ -187,6 +187,11 @@ describe('the states of a mark', () => {
     ],
     ['clearMark', ['marking', 'noticed'], (id: number) => statements.clearMark({ id, now, why: 'test' })],
     ['beginDeletion', ['noticed'], (id: number) => statements.beginDeletion({ id, now, customerIds: [] })],
+    [
+      'vetoDeletion',
+      ['noticed'],
+      (id: number) => statements.vetoDeletion({ id, now, why: 'test', inactiveTeamAge: 'P6M' }),
+    ],
     ['endDeletion', ['deleting'], (id: number) => statements.endDeletion({ id, now, ownerOutcome: 'test' })],
     [
       'openMark',

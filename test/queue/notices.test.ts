@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
+import { agreeingApp } from '../../src/core/app-callback.ts';
 import type { Context } from '../../src/core/context.ts';
 import { Retryable, Terminal } from '../../src/core/errors.ts';
 import type { MailPort, TrialEnding } from '../../src/core/mail.ts';
@@ -253,6 +254,7 @@ test('a dry run sends and records nothing', async () => {
       mail,
       policy: defaultPolicy,
       hash: testHash,
+      app: agreeingApp,
       keepLink: testKeepLink,
       log: silentLog,
       dryRun: true,

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test
 import { allJobs } from '../../jobs/index.ts';
 import { sweep } from '../../jobs/sweep.ts';
 import { createScheduleHeartbeats } from '../../src/alerts/schedule-heartbeats.ts';
+import { agreeingApp } from '../../src/core/app-callback.ts';
 import type { Context } from '../../src/core/context.ts';
 import { Retryable, Terminal } from '../../src/core/errors.ts';
 import { defineJob } from '../../src/core/job.ts';
@@ -230,7 +231,13 @@ describe('[P5] a heartbeat', () => {
     await occur(swept);
     const policy = defaultPolicy;
     await sweepNow(database, 'test-kind', { now: undefined, policy, dryRun: false });
-    const adapters = { stripe: noStripe, alerts: recordingAlerts(), mail: noMail, hash: testHash };
+    const adapters = {
+      stripe: noStripe,
+      alerts: recordingAlerts(),
+      app: agreeingApp,
+      mail: noMail,
+      hash: testHash,
+    };
     const inline = { ...adapters, database, policy, keepLink: testKeepLink, log: silentLog, dryRun: false };
     expect(await runInline(sweep, { sweep: 'test-kind' }, inline)).toMatchObject({ outcome: 'done' });
     await watch().look();

@@ -1,4 +1,5 @@
 import type { AlertPort, DeadLetterAlert } from '../../src/core/alert.ts';
+import { agreeingApp } from '../../src/core/app-callback.ts';
 import { noFailpoints } from '../../src/core/failpoints.ts';
 import { keyedHash } from '../../src/core/hash.ts';
 import type { AnyJob } from '../../src/core/job.ts';
@@ -55,6 +56,7 @@ export async function createRunner(
     mail: noMail,
     policy: defaultPolicy,
     hash: testHash,
+    app: agreeingApp,
     keepLink: testKeepLink,
     log: silentLog,
     failpoint: noFailpoints,

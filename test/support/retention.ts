@@ -1,5 +1,6 @@
 import type postgres from 'postgres';
 import type { RunnerOptions } from '../../src/queue/runner.ts';
+import { agreeingApp } from '../../src/core/app-callback.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { forgetOldRecords } from '../../jobs/forget-old-records.ts';
 import { runInline } from '../../src/queue/inline.ts';
@@ -229,6 +230,7 @@ export function retentionWorld(database: Database, sql: postgres.Sql) {
           alerts: recordingAlerts(),
           policy: defaultPolicy,
           hash: testHash,
+          app: agreeingApp,
           keepLink: testKeepLink,
           log: silentLog,
           now,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
+import { agreeingApp } from '../../src/core/app-callback.ts';
 import { noFailpoints } from '../../src/core/failpoints.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { connectDatabase } from '../../src/db/connect.ts';
@@ -45,6 +46,7 @@ export async function startTestWorker(
     mail: noMail,
     policy: defaultPolicy,
     hash: testHash,
+    app: agreeingApp,
     keepLink: testKeepLink,
     log: silentLog,
     failpoint: noFailpoints,

@@ -84,6 +84,7 @@ test('the OpenAPI document is public and has every kind with its own payload', a
     expect(schema?.required).toEqual(['payload']);
     expect(schema?.additionalProperties).toBe(false);
   }
+  expect(document.webhooks).toHaveProperty('beforeDeletion.post.requestBody');
   for (const [, name = ''] of JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)) {
     expect(document.components.schemas).toHaveProperty(name);
   }
@@ -91,6 +92,7 @@ test('the OpenAPI document is public and has every kind with its own payload', a
 
 interface OpenApi {
   openapi: string;
+  webhooks: Record<string, unknown>;
   paths: Record<
     string,
     {

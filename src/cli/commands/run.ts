@@ -1,7 +1,7 @@
 import { readConfig } from '../../config.ts';
 import { runInline } from '../../queue/inline.ts';
 import { findKind, readInstant, readPayload } from '../arguments.ts';
-import { buildAlerts, buildHash, buildKeepLink, buildMailer, buildStripe } from '../assemble.ts';
+import { buildAlerts, buildApp, buildHash, buildKeepLink, buildMailer, buildStripe } from '../assemble.ts';
 import { WrongCall, exitCodes } from '../exit.ts';
 import { printObject } from '../output.ts';
 import { buildParts, buildPolicy } from '../parts.ts';
@@ -25,6 +25,7 @@ export async function runCommand(
     const inline = {
       ...parts,
       alerts,
+      app: buildApp(config),
       // nothing comes back by itself here, so nothing has to be spread
       stripe: buildStripe(config, { ...parts, random: () => 1 }),
       mail: buildMailer(config, mail),

@@ -14,6 +14,7 @@ import type { RunningWorker, WorkerOptions } from '../../queue/worker.ts';
 import { readiness } from '../../web/health.ts';
 import {
   buildAlerts,
+  buildApp,
   buildHash,
   buildScheduleHeartbeats,
   buildKeepLink,
@@ -118,6 +119,7 @@ function prepareWorker(config: Config) {
     concurrency: config.CONCURRENCY,
     stripe,
     alerts,
+    app: buildApp(config),
     mail: buildMailer(config, mail),
     policy: buildPolicy(config),
     hash: buildHash(config),

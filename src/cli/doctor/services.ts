@@ -1,4 +1,5 @@
 import { allJobs } from '../../../jobs/index.ts';
+import { createAppCallback } from '../../app/callback.ts';
 import type { Config } from '../../config.ts';
 import { Misconfigured } from '../../core/errors.ts';
 import type { Diagnosis } from '../../db/contract.ts';
@@ -20,6 +21,7 @@ export async function serviceSections(config: Partial<Config>): Promise<Section[
     section('stripe', () => stripeDiagnoses(config)),
     section('mail', () => mailDiagnoses(config)),
     section('alerts', async () => alertDiagnoses(config)),
+    section('callback', () => callbackDiagnoses(config)),
     section('heartbeats', async () => heartbeatDiagnoses(config)),
     section('links', async () => linkDiagnoses(config)),
   ]);
@@ -123,6 +125,20 @@ function alertDiagnoses({ ALERT_EMAIL: email, ALERT_WEBHOOK_URL: hook }: Partial
   if (ways.length > 0) return [{ level: 'ok', about: 'alerts', message: `go out ${ways.join(' and ')}` }];
   const message = 'go nowhere: nobody hears of dead letters and findings';
   return [{ level: 'warning', about: 'alerts', message, fix: 'set ALERT_EMAIL or ALERT_WEBHOOK_URL' }];
+}
+
+/** Who is not asked has not wished to be. */
+async function callbackDiagnoses(config: Partial<Config>): Promise<Diagnosis[]> {
+  const { APP_CALLBACK_URL: url, APP_CALLBACK_SECRET: secret } = config;
+  if (url === undefined || secret === undefined) return [];
+  const about = 'APP_CALLBACK_URL';
+  try {
+    await createAppCallback({ url, secret, timeoutMs: patienceMs }).ping();
+    return [{ level: 'ok', about, message: 'answers a ping as it would before a deletion' }];
+  } catch (error) {
+    const fix = 'mend the callback (docs/callback.md): while it does not answer, nobody is deleted';
+    return [{ level: 'error', about, message: `cannot be asked: ${said(error)}`, fix }];
+  }
 }
 
 /** Who watches none of its schedules has chosen so; who watches some may have forgotten the others. */
