@@ -417,6 +417,10 @@ describe('indexes', () => {
       )}`);
     expect(await found('warning', 'app_team.stripe_customer_id')).toEqual([]);
     expect(await found('warning', 'app_team.id')).toEqual([]);
+    // found by the same id as the team, and no row of its own
+    const { team } = await withRows();
+    await sql`insert into public.payers values ('Team', 'stripe', ${team}, 'cus_1')`;
+    expect(await found('error')).toEqual([]);
     await sql`drop index public.payers_kind_processor_code_idx`;
     await sql`create index on public.payers (kind, team, code)`;
     expect((await found('warning', 'app_team.stripe_customer_id')).map(({ fix }) => fix)).toEqual([
@@ -532,6 +536,18 @@ describe('[P3] what a deletion leaves behind', () => {
       );
     await sql.unsafe(`${dropViews}${marked}`);
     expect((await behind()).filter(([, message]) => message!.includes('seats'))).toEqual([]);
+  });
+
+  test('rows that are let go of are dealt with', async () => {
+    await tables('create table other.reviews (author_id bigint references public.users)');
+    expect(await behind()).toHaveLength(1);
+    const released = changed([
+      'delete from public.sessions s where s.user_id = app_delete_user.id::bigint;',
+      `update other.reviews r set author_id = null where r.author_id = app_delete_user.id::bigint;
+       delete from public.sessions s where s.user_id = app_delete_user.id::bigint;`,
+    ]);
+    await sql.unsafe(`${dropViews}${released}`);
+    expect(await behind()).toEqual([]);
   });
 
   test('what a function that is called, or a trigger, names is dealt with', async () => {

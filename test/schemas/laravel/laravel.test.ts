@@ -12,12 +12,18 @@ const personalTeamOf = async (userId: string) =>
 
 test('times without a zone are instants of UTC, whatever zone asks', async () => {
   const at = new Date('2028-01-02T03:04:05Z');
-  const { id } = await rows.user({ createdAt: at });
-  const asked = await sql.begin(async (tx) => {
+  const owner = await rows.user({ createdAt: at });
+  const teamId = await rows.team(owner, at);
+  await sql`update public.teams set trial_ends_at = created_at where id = ${teamId}`;
+  await sql.begin(async (tx) => {
     await tx`set local timezone = 'America/New_York'`;
-    return await tx`select created_at, email_verified_at from evenfall.app_user where id = ${id}`;
+    expect(
+      await tx`select created_at, email_verified_at from evenfall.app_user where id = ${owner.id}`,
+    ).toEqual([{ createdAt: at, emailVerifiedAt: at }]);
+    expect(await tx`select created_at, trial_ends_at from evenfall.app_team where id = ${teamId}`).toEqual([
+      { createdAt: at, trialEndsAt: at },
+    ]);
   });
-  expect(asked).toEqual([{ createdAt: at, emailVerifiedAt: at }]);
 });
 
 test('a team without created_at is never due', async () => {
@@ -56,6 +62,7 @@ describe('a personal team', () => {
     await rows.member(await rows.team(host, world.now()), owner);
     const teamId = await personalTeamOf(owner.id);
     await rows.invite(teamId, owner, 'guest@elsewhere.example');
+    await rows.links['teams.stripe_id']!.link(teamId, await world.customer());
     world.at(new Date((await world.marked(teamId)).getTime() + 60_000));
     await world.sweepAndRun('delete-inactive-team');
     expect(await world.mark(teamId)).toMatchObject({
