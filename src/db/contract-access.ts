@@ -33,8 +33,12 @@ const searched: readonly (readonly [view: string, column: string])[] = [
   ['app_membership', 'user_id'],
 ];
 
-/** A warning for each search that would read a whole table of the app, with the index that it lacks. */
-export async function indexDiagnoses(client: pg.Client): Promise<Diagnosis[]> {
+/**
+ * A warning for each search that would read a whole table of the app, with the index that it lacks.
+ *
+ * @param migrate the command that applies the contract when it is mended
+ */
+export async function indexDiagnoses(client: pg.Client, migrate: string): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   for (const [view, column] of searched) {
     const about = `evenfall.${view}.${column}`;
@@ -46,6 +50,18 @@ export async function indexDiagnoses(client: pg.Client): Promise<Diagnosis[]> {
     for (const access of accesses ?? []) {
       if (await isIndexed(client, access)) continue;
       const { table, expression, type } = access;
+      const uncast = await columnUnderCast(client, access);
+      if (uncast !== undefined) {
+        found.push({
+          level: 'warning',
+          about,
+          message: `each search by ${view}.${column} reads the whole of ${table}: the view casts ${uncast}, and an index on ${uncast} bears no cast`,
+          fix:
+            `write ${uncast} without the cast in evenfall.${view}, and likewise whatever refers to it, ` +
+            `with \`drop view if exists evenfall.${view};\` before it, then \`${migrate}\``,
+        });
+        continue;
+      }
       found.push({
         level: 'warning',
         about,
@@ -86,6 +102,24 @@ export async function findAccess(
     });
   }
   return found.length > 0 || isConstant ? found : undefined;
+}
+
+/**
+ * The tables whose rows the ids of a view name, each with its column: those of which it is the primary key, else those
+ * that bear it as a plain column. A join shows others too, that are searched by the same id.
+ */
+export async function rowsBehind(client: pg.Client, view: string): Promise<Access[]> {
+  const plain = ((await findAccess(client, view, 'id')) ?? []).filter(({ type }) => type !== undefined);
+  const keyed = [];
+  for (const access of plain) {
+    const { rows } = await client.query(
+      `select from pg_index i where i.indrelid = $1::regclass and i.indisprimary and i.indnkeyatts = 1
+         and pg_get_indexdef(i.indexrelid, 1, true) = $2`,
+      [access.table, access.expression],
+    );
+    if (rows.length > 0) keyed.push(access);
+  }
+  return keyed.length > 0 ? keyed : plain;
 }
 
 async function planOfSearch(
@@ -158,19 +192,36 @@ async function plainColumn(
 }
 
 async function isIndexed(client: pg.Client, { table, expression, filter }: Access): Promise<boolean> {
-  const { rows } = await client.query<{ first: string; predicate: string | null }>(
-    `select pg_get_indexdef(i.indexrelid, 1, true) as first, pg_get_expr(i.indpred, i.indrelid, true) as predicate
+  const { rows } = await client.query<{ keys: string[]; predicate: string | null }>(
+    `select array(select pg_get_indexdef(i.indexrelid, n, true) from generate_series(1, i.indnkeyatts) n) as keys,
+       pg_get_expr(i.indpred, i.indrelid, true) as predicate
      from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam
      where i.indrelid = $1::regclass and i.indisvalid and m.amname in ('btree', 'hash')`,
     [table],
   );
-  return rows.some(
-    ({ first, predicate }) =>
-      bare(first) === bare(expression) &&
+  return rows.some(({ keys, predicate }) => {
+    const place = keys.findIndex((key) => bare(key) === bare(expression));
+    return (
+      place >= 0 &&
+      keys.slice(0, place).every((key) => isFixed(key, filter)) &&
       (predicate === null ||
         bare(predicate) === `${bare(expression)} is not null` ||
-        bare(filter).includes(bare(predicate))),
-  );
+        bare(filter).includes(bare(predicate)))
+    );
+  });
+}
+
+/** Whether the view compares it with a constant: an index that begins with it serves the column behind it. */
+function isFixed(key: string, filter: string): boolean {
+  const name = bare(key).replaceAll(/[$.]/g, String.raw`\$&`);
+  return new RegExp(String.raw`(^|\s)${name}(::\w+( \w+)*)? = ['\d]`).test(bare(filter));
+}
+
+/** The indexed column of which the view shows a cast. */
+async function columnUnderCast(client: pg.Client, access: Access): Promise<string | undefined> {
+  const [, name] = /^\(?([a-z_][\w$]*|"(?:[^"]|"")+")\)?::[\w ]+$/.exec(access.expression) ?? [];
+  if (name === undefined || !(await isIndexed(client, { ...access, expression: name }))) return undefined;
+  return name;
 }
 
 /** Postgres prints the same expression with more or fewer parentheses. */

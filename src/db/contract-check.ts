@@ -4,10 +4,11 @@ import type { Diagnosis } from './contract.ts';
 import { indexDiagnoses } from './contract-access.ts';
 import { dataDiagnoses } from './contract-data.ts';
 import { lockDiagnoses } from './contract-locks.ts';
+import { referenceDiagnoses } from './contract-references.ts';
 
 /**
- * Whether the contract of this database can be trusted with deletion: its shape, its locks (tried), its indexes, its
- * data. Changes nothing.
+ * Whether the contract of this database can be trusted with deletion: its shape, its locks (tried), its indexes,
+ * what its deletions leave behind, its data. Changes nothing.
  *
  * @param databaseUrl as `DATABASE_URL`: what the worker may do is what counts
  * @param migrate the command that applies the contract when it is mended
@@ -23,7 +24,8 @@ export async function checkContract(databaseUrl: string, migrate: string): Promi
       { level: 'ok', about: 'evenfall.app_*', message: 'all views, columns and functions are there' },
       ...(await idDiagnoses(first, migrate)),
       ...(await lockDiagnoses(first, second)),
-      ...(await indexDiagnoses(first)),
+      ...(await indexDiagnoses(first, migrate)),
+      ...(await referenceDiagnoses(first, migrate)),
       ...(await dataDiagnoses(first)),
     ];
   } finally {

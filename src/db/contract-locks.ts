@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { exampleOf } from './contract.ts';
 import type { Diagnosis } from './contract.ts';
-import { findAccess } from './contract-access.ts';
+import { rowsBehind } from './contract-access.ts';
 
 const locks = [
   { name: 'app_lock_team', view: 'app_team', row: 'team' },
@@ -50,6 +50,10 @@ async function tryLock(first: pg.Client, second: pg.Client, lock: Lock): Promise
     if (refused.code !== lockNotAvailable)
       return await broken(first, lock, `cannot lock: ${refused.message}`);
     await second.query('rollback');
+    const missed = await rowLeftOpen(second, lock, id);
+    if (missed !== undefined) {
+      return await broken(first, lock, `locks something, and not the ${lock.row}'s own row of ${missed}`);
+    }
     if (other !== undefined && (await locked(second, lock, other))?.code === lockNotAvailable) {
       return {
         level: 'warning',
@@ -77,6 +81,26 @@ async function locked(client: pg.Client, { name }: Lock, id: string): Promise<pg
   }
 }
 
+/** The table whose row the id names, where that row can still be locked. */
+async function rowLeftOpen(client: pg.Client, { view }: Lock, id: string): Promise<string | undefined> {
+  for (const { table, expression, type } of await rowsBehind(client, view)) {
+    await client.query('begin');
+    try {
+      const { rowCount } = await client.query(
+        `select from ${table} t where t.${expression} = $1::${type} for update nowait`,
+        [id],
+      );
+      if (rowCount !== 0) return table;
+    } catch (error) {
+      // held, as it has to be; or not ours to lock, where the function runs with other rights
+      if (!(error instanceof Error && 'code' in error)) throw error;
+    } finally {
+      await client.query('rollback');
+    }
+  }
+  return undefined;
+}
+
 /** An advisory lock would keep a second deletion off, and not the app's own update. */
 async function holdsRows(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query(
@@ -97,8 +121,8 @@ async function broken(client: pg.Client, lock: Lock, what: string): Promise<Diag
 
 /** The function for the table that the view's id comes from; the contract's example where that cannot be told. */
 async function lockFunction(client: pg.Client, { name, view }: Lock): Promise<string> {
-  const [from] = (await findAccess(client, view, 'id')) ?? [];
-  if (from?.type === undefined) return exampleOf(name);
+  const [from] = await rowsBehind(client, view);
+  if (from === undefined) return exampleOf(name);
   const { rows } = await client.query<{ parameters: string }>(
     `select pg_get_function_arguments(to_regprocedure('evenfall.' || $1 || '(text)')) as parameters`,
     [name],

@@ -147,10 +147,14 @@ async function columnProblem(
       wanted.without === undefined
         ? `\`your_column as ${name}\``
         : `\`${wanted.without} as ${name}\` (or your column)`;
+    const unknown = [...(present.get(view)?.keys() ?? [])].filter(
+      (one) => !Object.hasOwn(views[view as View], one),
+    );
+    const misnamed = unknown.length > 0 ? `; it has ${unknown.join(', ')}, unknown to Evenfall` : '';
     return {
       level: 'error',
       about,
-      message: `evenfall.${view} lacks the column ${name}${wanted.type === 'any' ? '' : ` (${type})`}`,
+      message: `evenfall.${view} lacks the column ${name}${wanted.type === 'any' ? '' : ` (${type})`}${misnamed}`,
       fix: `add ${line} at the end of evenfall.${view}, ${thenMigrate}`,
     };
   }

@@ -80,6 +80,13 @@ describe('columns', () => {
     expect(await found('error')).toEqual([]);
   });
 
+  test('one that is misnamed: the name that Evenfall does not know is told', async () => {
+    const misnamed = changed(['u.email,', 'u.email as address,'], ['u.locale', 'u.locale as language']);
+    expect(await migrating(misnamed)).toContain(
+      'app_user lacks the column email (text); it has address, language, unknown to Evenfall',
+    );
+  });
+
   test('several mistakes at once: all are named, by doctor and by migrate', async () => {
     const without = changed(
       [', t.time_zone', ''],
@@ -259,6 +266,22 @@ describe('[P3] locks', () => {
     },
   );
 
+  test('the team’s locks its owner instead: an error, and the SQL that is printed mends it', async () => {
+    const { team, owner } = await withRows();
+    await sql.unsafe(
+      body(`perform from public.users u
+        where u.id = (select t.owner_id from public.teams t where t.id = app_lock_team.id::bigint) for update;`),
+    );
+    const [problem, ...more] = await found('error');
+    expect(more).toEqual([]);
+    expect(problem!.message).toMatch(/^locks something, and not the team's own row of public\.teams\./);
+    await sql.unsafe(problem!.fix!);
+    expect(await found('error')).toEqual([]);
+    // rolled back: nobody has to wait for what was tried
+    await sql`select from public.teams where id = ${team} for update nowait`;
+    await sql`select from public.users where id = ${owner} for update nowait`;
+  });
+
   test('the user’s locks nothing: the same', async () => {
     await withRows();
     await sql.unsafe(
@@ -379,6 +402,48 @@ describe('indexes', () => {
     ]);
   });
 
+  test('one that begins with what the view compares with a constant serves the column behind it', async () => {
+    await sql.unsafe(`
+      create table public.payers (kind text, processor text, team bigint, code text);
+      create index on public.payers (kind, processor, code);
+      create index on public.payers (processor, team);
+      ${dropViews}${changed(
+        ['t.stripe_customer_id', 'p.code as stripe_customer_id'],
+        [
+          'from public.teams t;',
+          `from public.teams t
+          left join public.payers p on p.kind = 'Team' and p.processor = 'stripe' and p.team = t.id;`,
+        ],
+      )}`);
+    expect(await found('warning', 'app_team.stripe_customer_id')).toEqual([]);
+    expect(await found('warning', 'app_team.id')).toEqual([]);
+    // found by the same id as the team, and no row of its own
+    const { team } = await withRows();
+    await sql`insert into public.payers values ('Team', 'stripe', ${team}, 'cus_1')`;
+    expect(await found('error')).toEqual([]);
+    await sql`drop index public.payers_kind_processor_code_idx`;
+    await sql`create index on public.payers (kind, team, code)`;
+    expect((await found('warning', 'app_team.stripe_customer_id')).map(({ fix }) => fix)).toEqual([
+      'create index concurrently on public.payers (code);',
+    ]);
+    await sql.unsafe(`${dropViews} drop table public.payers`);
+  });
+
+  test('an id that the view casts: the cast has to go, no index is needed', async () => {
+    await sql.unsafe(
+      `${dropViews}${changed(['select t.id,', 'select t.id::text as id,'], ['m.team_id', 'm.team_id::text as team_id'])}`,
+    );
+    expect(await found('warning', 'app_team.id')).toEqual([
+      {
+        level: 'warning',
+        about: 'evenfall.app_team.id',
+        message:
+          'each search by app_team.id reads the whole of public.teams: the view casts id, and an index on id bears no cast',
+        fix: expect.stringMatching(/^write id without the cast in evenfall\.app_team/) as string,
+      },
+    ]);
+  });
+
   test('a column that nothing stands behind needs none; one that is computed over groups can have none', async () => {
     await sql.unsafe(
       `${dropViews}${changed(
@@ -393,6 +458,115 @@ describe('indexes', () => {
     expect(await found('warning', 'app_membership')).toEqual([
       expect.objectContaining({ message: expect.stringContaining('no index can serve') }),
     ]);
+  });
+});
+
+describe('[P3] what a deletion leaves behind', () => {
+  const behind = async () =>
+    (await found('warning', 'app_delete')).map(({ about, message }) => [about.slice(9), message]);
+  const tables = (text: string) =>
+    sql.unsafe(`drop schema if exists other cascade; create schema other; ${text}`);
+  afterAll(() => sql`drop schema if exists other cascade`);
+
+  test('rows that refer to the team, or to what Postgres deletes with it: each is named, and its SQL mends it', async () => {
+    await tables(`
+      create table other.projects (id int primary key, team_id bigint references public.teams on delete cascade);
+      create table other.tasks (project_id int references other.projects);
+      create table other.invoices (team bigint constraint invoice_team references public.teams);
+      create table other.notes (team_id bigint references public.teams on delete set null)`);
+    expect(await behind()).toEqual([
+      [
+        'app_delete_team',
+        expect.stringMatching(/^other\.invoices refers to public\.teams \(invoice_team\), and/),
+      ],
+      [
+        'app_delete_team',
+        expect.stringMatching(/^other\.tasks refers to other\.projects \(tasks_project_id_fkey\)/),
+      ],
+    ]);
+    const [invoices, tasks] = await found('warning', 'app_delete_team');
+    expect(invoices!.fix).toMatch(
+      /^delete from other\.invoices x where x\.team = \$1::bigint;\n-- .*`evenfall migrate`$/,
+    );
+    expect(tasks!.fix).toMatch(
+      /^delete from other\.tasks x using other\.projects t where x\.project_id = t\.id and …;/,
+    );
+    const mended = changed([
+      'delete from public.memberships m where m.team_id = app_delete_team.id::bigint;',
+      `${invoices!.fix!.split('\n')[0]}
+       delete from other.tasks x using other.projects t where x.project_id = t.id and t.team_id = $1::bigint;
+       delete from public.memberships m where m.team_id = app_delete_team.id::bigint;`,
+    ]);
+    await sql.unsafe(`${dropViews}${mended}`);
+    expect(await behind()).toEqual([]);
+  });
+
+  test('rows that refer to what the function itself deletes', async () => {
+    await tables('create table other.devices (session_id text references public.sessions)');
+    expect(await behind()).toEqual([
+      ['app_delete_user', expect.stringContaining('other.devices refers to public.sessions')],
+    ]);
+  });
+
+  test('memberships that no foreign key holds', async () => {
+    await tables('create table other.seats (team_id bigint, user_id bigint, role text)');
+    const seats = changed(['from public.memberships m;', 'from other.seats m;']);
+    await sql.unsafe(`${dropViews}${seats}`);
+    expect(await behind()).toEqual([
+      [
+        'app_delete_team',
+        expect.stringContaining('app_delete_team leaves other.seats as it is: the memberships'),
+      ],
+      [
+        'app_delete_user',
+        expect.stringContaining('app_delete_user leaves other.seats as it is: the memberships'),
+      ],
+    ]);
+    for (const { fix } of await found('warning', 'app_delete')) {
+      expect(fix).toMatch(/^delete from other\.seats m where m\.(team|user)_id = \$1::bigint;/);
+    }
+    const marked = seats
+      .replace(
+        'delete from public.memberships m where m.team_id',
+        'update other.seats m set role = null where m.team_id',
+      )
+      .replace(
+        'delete from public.memberships m where m.user_id',
+        'delete from other.seats m where m.user_id',
+      );
+    await sql.unsafe(`${dropViews}${marked}`);
+    expect((await behind()).filter(([, message]) => message!.includes('seats'))).toEqual([]);
+  });
+
+  test('rows that are let go of are dealt with', async () => {
+    await tables('create table other.reviews (author_id bigint references public.users)');
+    expect(await behind()).toHaveLength(1);
+    const released = changed([
+      'delete from public.sessions s where s.user_id = app_delete_user.id::bigint;',
+      `update other.reviews r set author_id = null where r.author_id = app_delete_user.id::bigint;
+       delete from public.sessions s where s.user_id = app_delete_user.id::bigint;`,
+    ]);
+    await sql.unsafe(`${dropViews}${released}`);
+    expect(await behind()).toEqual([]);
+  });
+
+  test('what a function that is called, or a trigger, names is dealt with', async () => {
+    await tables(`
+      create table other.invoices (team_id bigint references public.teams);
+      create table other.posts (user_id bigint references public.users);
+      create function other.purge_team(bigint) returns void language sql as 'delete from other.invoices where team_id = $1';
+      create function other.purge_user() returns trigger language plpgsql as
+        'begin delete from other.posts where user_id = old.id; return old; end';
+      create trigger purge before delete on public.users for each row execute function other.purge_user()`);
+    const calling = changed([
+      'delete from public.memberships m where m.team_id = app_delete_team.id::bigint;',
+      `select other.purge_team(app_delete_team.id::bigint);
+       delete from public.memberships m where m.team_id = app_delete_team.id::bigint;`,
+    ]);
+    await sql.unsafe(`${dropViews}${calling}`);
+    expect(await behind()).toEqual([]);
+    await sql`drop trigger purge on public.users`;
+    expect(await behind()).toEqual([['app_delete_user', expect.stringContaining('other.posts')]]);
   });
 });
 
@@ -420,5 +594,65 @@ describe('data', () => {
     expect((await found('warning', 'owner_id')).map(({ message }) => message)).toContainEqual(
       expect.stringContaining('an owner that no user is'),
     );
+  });
+
+  test('[P3] a team that is listed twice: an error, for what speaks for it is seen in one row alone', async () => {
+    const { team } = await withRows();
+    await sql`insert into public.memberships select ${team}, id, 'member' from public.users on conflict do nothing`;
+    await app.member(team, await app.user());
+    expect(await found('error')).toEqual([]);
+    await sql.unsafe(
+      `${dropViews}${changed(['from public.teams t;', 'from public.teams t left join public.memberships x on x.team_id = t.id;'])}`,
+    );
+    const [problem, ...more] = await found('error');
+    expect(more).toEqual([]);
+    expect(problem).toMatchObject({ about: 'evenfall.app_team.id' });
+    const [, which = ''] = /^-- which: (.*;)$/m.exec(problem!.fix!) ?? [];
+    expect(await sql.unsafe(which)).toEqual([{ id: Number(team), count: 2 }]);
+  });
+
+  test.for<[string, [string, string], string, RegExp]>([
+    [
+      'no address',
+      ['u.email,', `''::text as email,`],
+      'app_user.email',
+      /^no user at all has an e-mail address/,
+    ],
+    [
+      'nobody active',
+      ['u.is_active', 'not u.is_active as is_active'],
+      'app_user.is_active',
+      /^no user at all is active/,
+    ],
+    [
+      'an empty customer',
+      ['u.stripe_customer_id', `'' as stripe_customer_id`],
+      'app_user.stripe_customer_id',
+      /cus_…/,
+    ],
+  ])('of many users: %s', async ([, mistake, about, message]) => {
+    await users(21);
+    const said = async () => (await found('warning', about)).filter((one) => message.test(one.message));
+    await sql.unsafe(`${dropViews}${changed(mistake)}`);
+    expect(await said()).toMatchObject([{ about: `evenfall.${about}` }]);
+    await sql.unsafe(`${dropViews}${contract}`);
+    expect(await said()).toEqual([]);
+  });
+
+  test('single values that are no address, no customer and no zone; what may be empty is no fault', async () => {
+    const { owner } = await withRows();
+    await app.team(owner, { time_zone: 'europe/berlin', stripe_customer_id: 'cus_1' });
+    await sql`update public.users set email = ''`;
+    for (const about of ['email', 'stripe_customer_id', 'time_zone']) {
+      expect(await found('warning', about)).toEqual([]);
+    }
+    await sql`update public.users set email = 'Olive <olive@harbour.example>', stripe_customer_id = 'sub_1'`;
+    await sql`update public.teams set stripe_customer_id = 'acct_1', time_zone = 'Eastern Time (US & Canada)'`;
+    expect((await found('warning')).map(({ about }) => about.slice(9))).toEqual([
+      'app_user.email',
+      'app_team.stripe_customer_id',
+      'app_user.stripe_customer_id',
+      'app_team.time_zone',
+    ]);
   });
 });

@@ -1,5 +1,12 @@
 import type postgres from 'postgres';
 
+/** All rows of the mirror and of the ledgers. */
+export async function clearRecords(sql: postgres.Sql): Promise<void> {
+  await sql`truncate evenfall.job, evenfall.effect, evenfall.history, evenfall.dead_letter, evenfall.notice,
+    evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker, evenfall.backfill,
+    evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding`;
+}
+
 /** Makes rows of the example app, and the mirror's rows that belong to them. */
 export function appRows(sql: postgres.Sql) {
   let people = 0;
@@ -48,9 +55,7 @@ export function appRows(sql: postgres.Sql) {
 
     /** All rows of the app, of the mirror and of the ledgers. */
     async clear(): Promise<void> {
-      await sql`truncate evenfall.job, evenfall.effect, evenfall.history, evenfall.dead_letter, evenfall.notice,
-        evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker, evenfall.backfill,
-        evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding`;
+      await clearRecords(sql);
       await sql`truncate public.sessions, public.memberships, public.teams, public.users cascade`;
     },
   };

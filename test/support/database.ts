@@ -38,7 +38,28 @@ export async function createTestDatabase(extraKinds: readonly AnyJob[] = []): Pr
   });
   await maintenance.end();
   if (extraKinds.length > 0) await migrate({ databaseUrl: url, kinds: extraKinds, log: () => {} });
+  return open(maintenanceUrl, name);
+}
 
+/** A database of its own with an app that is not the example: its tables, then everything of ours over its contract. */
+export async function createDatabaseOf(app: { sql: string; contractFile: string }): Promise<TestDatabase> {
+  const maintenanceUrl = inject('databaseUrl');
+  const name = `evenfall_test_${randomBytes(6).toString('hex')}`;
+  const url = withDatabase(maintenanceUrl, name);
+  const maintenance = postgres(maintenanceUrl, { max: 1, onnotice: () => {} });
+  await maintenance.unsafe(`create database ${name}`);
+  await maintenance.end();
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  await sql.unsafe(app.sql);
+  await sql.end();
+  await migrate({ databaseUrl: url, kinds: allJobs, contractFile: app.contractFile, log: () => {} });
+  await migratePostgresBackend(url);
+  return open(maintenanceUrl, name);
+}
+
+/** Connections to a database, which is dropped after the calling file's tests. */
+function open(maintenanceUrl: string, name: string): TestDatabase {
+  const url = withDatabase(maintenanceUrl, name);
   const database = connectDatabase(url, { max: 10, name: 'test' });
   const sql = openPool(url, { max: 5, name: 'test' });
   const drop = async () => {
