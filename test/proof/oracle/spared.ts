@@ -1,0 +1,37 @@
+import type { Known } from './known.ts';
+import { addDuration } from './time.ts';
+import type { Team, World } from './world.ts';
+
+/**
+ * The customers whose payments are a team's: the one in its column, those whose metadata names it, and, where the column
+ * is empty, its owner's own (ruling 5 asks Stripe about the owner only then). One that several teams share is each one's.
+ */
+export function customersOf(team: Team, known: Known): string[] {
+  const own = team.stripeCustomerId ?? known.user(team.ownerId)?.stripeCustomerId ?? null;
+  return [...(own === null ? [] : [own]), ...known.customersNaming(team.id).map((customer) => customer.id)];
+}
+
+/**
+ * 4.3, ruling 4: any subscription but an `incomplete_expired` one, whatever became of it in Stripe since, or any paid
+ * invoice.
+ */
+export function everSubscribed(team: Team, known: Known): boolean {
+  return customersOf(team, known).some(
+    (customer) =>
+      known.customer(customer)?.hasPaid === true ||
+      known.subscriptionsOf(customer).some((subscription) => subscription.status !== 'incomplete_expired'),
+  );
+}
+
+export type Sparing = 'too young' | 'subscribed' | 'protected';
+
+/**
+ * What keeps a team from being marked, and from being deleted: the conditions of behaviour 3, read again by behaviour 4
+ * (4.3, 4.7). The age is strict. A protection has no force from its end on (ruling 6).
+ */
+export function whySpared(team: Team, world: World, known: Known): Sparing | undefined {
+  if (addDuration(team.createdAt, world.policies.inactiveTeamAge) >= world.now) return 'too young';
+  if (everSubscribed(team, known)) return 'subscribed';
+  if (known.protections(team.id).some(({ until }) => until === null || until > world.now)) return 'protected';
+  return undefined;
+}
