@@ -1,37 +1,48 @@
 import { known as lookUp, type Known } from './known.ts';
 import { type Sparing, whySpared } from './spared.ts';
-import type { Team, World } from './world.ts';
+import type { Mark, Team, World } from './world.ts';
 
-export type MayNot = Sparing | 'no such team' | 'no notice' | 'its time is not over';
-export type NotDeleted = MayNot | 'gave up';
+type Waiting = 'no notice' | 'its time is not over';
+export type MayNot = Waiting | Sparing | 'no such team' | 'a new owner';
+export type NotDeleted = Waiting | 'gave up';
 
-function whyNot(team: Team | undefined, world: World, known: Known): MayNot | undefined {
-  if (!team) return 'no such team';
-  const mark = known.marks(team.id).find(({ state }) => state === 'noticed');
-  if (!mark || mark.noticeSentAt === null || mark.deleteAfter === null) return 'no notice';
-  if (mark.deleteAfter >= world.now) return 'its time is not over';
-  return whySpared(team, world, known);
+function whyWaiting(mark: Mark | undefined, world: World): Waiting | undefined {
+  if (mark?.state !== 'noticed' || mark.deleteAfter === null) return 'no notice';
+  return mark.deleteAfter >= world.now ? 'its time is not over' : undefined;
+}
+
+const noticed = (teamId: string, known: Known) =>
+  known.marks(teamId).find(({ state }) => state === 'noticed');
+
+/** `mayBeDeleted` of a team, for those who ask for many. */
+export function whyNotToBeDeleted(team: Team, world: World, known: Known): MayNot | undefined {
+  const mark = noticed(team.id, known);
+  const told = mark?.ownerId === team.ownerId;
+  return whyWaiting(mark, world) ?? whySpared(team, world, known) ?? (told ? undefined : 'a new owner');
 }
 
 /**
- * 4.7, behaviour 4: the notice was sent, its date is past (strictly), and every condition of the marking still holds.
- * Says why a team may not be deleted now, or undefined.
+ * Behaviour 4: the notice was sent, its date is past (strictly, 4.7), every condition of the marking still holds, and it is
+ * still the owner to whom it was announced (ruling 9). Says why a team may not be deleted now, or undefined.
  */
 export function mayBeDeleted(world: World, teamId: string): MayNot | undefined {
   const known = lookUp(world);
-  return whyNot(known.team(teamId), world, known);
+  const team = known.team(teamId);
+  return team ? whyNotToBeDeleted(team, world, known) : 'no such team';
 }
 
-/** Why a sweep should not ask for a team's deletion: it may not be deleted, or its deletion lies dead until a person comes. */
-export function whyNotDeleted(team: Team, world: World, known: Known): NotDeleted | undefined {
-  return (
-    whyNot(team, world, known) ??
-    (known.gaveUp('delete-inactive-team', team.id, null) ? 'gave up' : undefined)
-  );
+/**
+ * Why a sweep does not ask for a deletion: it looks at the date alone (4.7), so that the job takes back the mark of a team
+ * that something speaks for (ruling 15). One that lies dead waits for a person.
+ */
+export function whyNotDeleted(teamId: string, world: World, known: Known): NotDeleted | undefined {
+  const waiting = whyWaiting(noticed(teamId, known), world);
+  return waiting ?? (known.gaveUp('delete-inactive-team', teamId, null) ? 'gave up' : undefined);
 }
 
-/** The ids of the teams that are due to be deleted. */
+/** The ids of the teams whose deletion is to be asked for; whether it is done, `mayBeDeleted` says. */
 export function dueToBeDeleted(world: World): Set<string> {
   const known = lookUp(world);
-  return new Set(world.teams.filter((team) => !whyNotDeleted(team, world, known)).map((team) => team.id));
+  const marked = world.marks.map(({ teamId }) => teamId);
+  return new Set(marked.filter((teamId) => !whyNotDeleted(teamId, world, known)));
 }

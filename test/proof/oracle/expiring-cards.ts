@@ -1,22 +1,32 @@
 import { known as lookUp, type Known } from './known.ts';
-import { addDuration, cardEnds } from './time.ts';
-import type { Card, Subscription, World } from './world.ts';
+import { cardEnds, takeDuration } from './time.ts';
+import type { Card, Instant, Subscription, World } from './world.ts';
 
 /** What makes it another mail of the same card: another expiry. */
 export const cardOccasion = (expYear: number, expMonth: number) =>
   `${expYear}-${String(expMonth).padStart(2, '0')}`;
 
-/** Ruling 12: active, trialing and past_due are charged; what ends before its next invoice, or asks for nothing, is not. */
-export function willBeCharged(subscription: Subscription, known: Known): boolean {
-  const { status, gone, amount, cancelAtPeriodEnd, cancelAt } = subscription;
-  if (gone || !['active', 'trialing', 'past_due'].includes(status)) return false;
-  if (known.customer(subscription.customerId)?.deleted) return false;
-  const next = status === 'trialing' ? subscription.trialEnd : subscription.currentPeriodEnd;
-  const endsFirst = cancelAt !== null && (next === null || cancelAt <= next);
-  return amount !== 0 && !cancelAtPeriodEnd && !endsFirst;
+export type Expiring = 'due' | 'early' | 'expired';
+
+/** Ruling 12: in the window before the end (strictly), and not expired. */
+export function expiring(end: Instant, window: string, now: Instant): Expiring {
+  if (end <= now) return 'expired';
+  return takeDuration(end, window) >= now ? 'early' : 'due';
 }
 
-/** What is charged to a card: subscriptions whose own default it is, and those without one of a customer whose default it is. */
+/**
+ * Ruling 12: active, trialing and past_due subscriptions count as charged. One that ends before its next invoice, or before
+ * the card does, asks nothing more of the card when it has expired (facts c13).
+ */
+export function willBeCharged(subscription: Subscription, cardEnd: Instant): boolean {
+  const { status, gone, cancelAtPeriodEnd, cancelAt, currentPeriodEnd } = subscription;
+  if (gone || cancelAtPeriodEnd || !['active', 'trialing', 'past_due'].includes(status)) return false;
+  return (
+    cancelAt === null || (cancelAt > cardEnd && (currentPeriodEnd === null || cancelAt > currentPeriodEnd))
+  );
+}
+
+/** Subscriptions whose own default the card is, and those without one of a customer whose default it is. */
 function chargedTo(card: Card, known: Known): readonly Subscription[] {
   const throughCustomer = known
     .customersOn(card.id)
@@ -25,22 +35,22 @@ function chargedTo(card: Card, known: Known): readonly Subscription[] {
   return [...known.subscriptionsOn(card.id), ...throughCustomer];
 }
 
-export type CardQuiet = 'detached' | 'expired' | 'not yet' | 'backs nothing' | 'mailed' | 'gave up';
+export type CardQuiet = 'detached' | 'backs nothing' | 'mailed' | 'gave up' | Exclude<Expiring, 'due'>;
 
 /**
- * 2.4, behaviour 7, ruling 12: a card that is good to the end of its month in UTC, in the window before that end (strictly),
- * not expired, backing something that will be charged; one mail a card and expiry.
+ * 2.4, behaviour 7: a card that is good to the end of its month in UTC, in the window before that end, backing something
+ * that will be charged; one mail a card and expiry. One whose job lies dead waits for a person.
  */
 export function whyCardQuiet(card: Card, world: World, known: Known): CardQuiet | undefined {
   const end = cardEnds(card.expYear, card.expMonth);
-  const occasion = cardOccasion(card.expYear, card.expMonth);
   if (card.detached) return 'detached';
-  if (end <= world.now) return 'expired';
-  if (addDuration(world.now, world.policies.cardWindow) <= end) return 'not yet';
-  if (!chargedTo(card, known).some((subscription) => willBeCharged(subscription, known)))
+  const state = expiring(end, world.policies.cardWindow, world.now);
+  if (state !== 'due') return state;
+  if (!chargedTo(card, known).some((subscription) => willBeCharged(subscription, end)))
     return 'backs nothing';
-  if (known.noticed('expiring-card-email', card.id, occasion)) return 'mailed';
-  if (known.gaveUp('expiring-card-email', card.id, occasion)) return 'gave up';
+  if (known.noticed('expiring-card-email', card.id, cardOccasion(card.expYear, card.expMonth)))
+    return 'mailed';
+  if (known.gaveUp('expiring-card-email', card.id, null)) return 'gave up';
   return undefined;
 }
 

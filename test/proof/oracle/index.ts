@@ -1,6 +1,7 @@
 /**
- * Who is due, by the sources alone: the seeds, product.md and its rulings, written before any SQL of the sweeps was read.
- * What the SQL answers is compared with this (test/proof/predicates.test.ts).
+ * Who is due, by the seeds and the behaviours, in plain objects: first written before any SQL of the sweeps was read, then
+ * changed only where the sources leave a choice open, or decide against it. What the SQL answers is compared with this
+ * (test/proof/predicates.test.ts).
  */
 export * from './delete.ts';
 export * from './expiring-cards.ts';
@@ -10,4 +11,5 @@ export * from './spared.ts';
 export * from './time.ts';
 export * from './trial-reminders.ts';
 export * from './unverified-users.ts';
+export * from './written-to.ts';
 export * from './world.ts';

@@ -32,6 +32,7 @@ export interface Known {
   customer(id: string | null): Customer | undefined;
   card(id: string | null): Card | undefined;
   teamsOwned(userId: string): readonly Team[];
+  teamsWith(customerId: string | null): readonly Team[];
   memberships(userId: string): readonly Membership[];
   customersNaming(teamId: string): readonly Customer[];
   subscriptionsOf(customerId: string | null): readonly Subscription[];
@@ -41,6 +42,8 @@ export interface Known {
   marks(teamId: string): readonly Mark[];
   /** A mail of this kind, subject and occasion was sent, given up or decided against. */
   noticed(kind: string, subject: string, occasion: string): boolean;
+  /** People were told of this about a team, and nobody has answered. */
+  isFound(kind: string, teamId: string): boolean;
   /** A job of this kind, subject and occasion lies dead, and nobody has dealt with it. */
   gaveUp(kind: string, subject: string, occasion: string | null): boolean;
 }
@@ -57,12 +60,16 @@ export function known(world: World): Known {
       .filter((row) => row.resolvedAt === null)
       .map((row) => words(row.kind, row.subject, row.occasion)),
   );
+  const findings = new Set(
+    world.findings.filter((row) => row.acknowledgedAt === null).map((row) => words(row.kind, row.teamId)),
+  );
   return {
     team: byId(world.teams),
     user: byId(world.users),
     customer: byId(world.customers),
     card: byId(world.cards),
     teamsOwned: groupBy(world.teams, (team) => team.ownerId),
+    teamsWith: groupBy(world.teams, (team) => team.stripeCustomerId),
     memberships: groupBy(world.memberships, (membership) => membership.userId),
     customersNaming: groupBy(world.customers, (customer) => customer.teamId),
     subscriptionsOf: groupBy(world.subscriptions, (subscription) => subscription.customerId),
@@ -71,6 +78,7 @@ export function known(world: World): Known {
     protections: groupBy(world.protections, (protection) => protection.teamId),
     marks: groupBy(world.marks, (mark) => mark.teamId),
     noticed: (kind, subject, occasion) => notices.has(words(kind, subject, occasion)),
+    isFound: (kind, teamId) => findings.has(words(kind, teamId)),
     gaveUp: (kind, subject, occasion) => dead.has(words(kind, subject, occasion)),
   };
 }

@@ -4,23 +4,27 @@ import type { Team, World } from './world.ts';
 
 /**
  * The customers whose payments are a team's: the one in its column, those whose metadata names it, and, where the column
- * is empty, its owner's own (ruling 5 asks Stripe about the owner only then). One that several teams share is each one's.
+ * is empty, its owner's own (ruling 5 asks Stripe about the owner only then), unless that one is in another team's column:
+ * then it is that team's (1.2). One that is in several columns is each team's.
  */
 export function customersOf(team: Team, known: Known): string[] {
-  const own = team.stripeCustomerId ?? known.user(team.ownerId)?.stripeCustomerId ?? null;
-  return [...(own === null ? [] : [own]), ...known.customersNaming(team.id).map((customer) => customer.id)];
+  const named = known.customersNaming(team.id).map((customer) => customer.id);
+  if (team.stripeCustomerId !== null) return [team.stripeCustomerId, ...named];
+  const owners = known.user(team.ownerId)?.stripeCustomerId ?? null;
+  return owners === null || known.teamsWith(owners).length > 0 ? named : [owners, ...named];
 }
 
-/**
- * 4.3, ruling 4: any subscription but an `incomplete_expired` one, whatever became of it in Stripe since, or any paid
- * invoice.
- */
-export function everSubscribed(team: Team, known: Known): boolean {
-  return customersOf(team, known).some(
-    (customer) =>
-      known.customer(customer)?.hasPaid === true ||
-      known.subscriptionsOf(customer).some((subscription) => subscription.status !== 'incomplete_expired'),
+/** Ruling 4: any subscription but an `incomplete_expired` one, whatever became of it in Stripe since. */
+export function hadSubscription(team: Team, known: Known): boolean {
+  return customersOf(team, known).some((customer) =>
+    known.subscriptionsOf(customer).some((subscription) => subscription.status !== 'incomplete_expired'),
   );
+}
+
+/** 4.3: a subscription, or any paid invoice. */
+export function everSubscribed(team: Team, known: Known): boolean {
+  const paid = customersOf(team, known).some((customer) => known.customer(customer)?.hasPaid === true);
+  return paid || hadSubscription(team, known);
 }
 
 export type Sparing = 'too young' | 'subscribed' | 'protected';

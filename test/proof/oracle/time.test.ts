@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addDuration, addMonths, cardEnds } from './time.ts';
+import { addDuration, addMonths, cardEnds, takeDuration } from './time.ts';
 
 const at = (iso: string) => Date.parse(iso);
 const iso = (instant: number) => new Date(instant).toISOString();
@@ -47,6 +47,14 @@ describe('durations', () => {
     ['PT24H', '2026-03-29T00:30:00.000Z', '2026-03-30T00:30:00.000Z'],
   ])('d36: %s is counted in UTC, where a day has 24 hours', (duration, anchor, expected) => {
     expect(iso(addDuration(at(anchor), duration))).toBe(expected);
+  });
+
+  test('d35: there and back is not always the same instant', () => {
+    const anchor = at('2025-08-31T12:00:00.000Z');
+    const there = addDuration(anchor, 'P6M');
+    expect(iso(there)).toBe('2026-02-28T12:00:00.000Z');
+    expect(iso(takeDuration(there, 'P6M'))).toBe('2025-08-28T12:00:00.000Z');
+    expect(iso(takeDuration(at('2026-03-31T00:00:00.000Z'), 'P1M1DT1H'))).toBe('2026-02-26T23:00:00.000Z');
   });
 
   test('what is no duration is refused', () => {

@@ -21,15 +21,26 @@ export function addMonths(anchor: Instant, months: number): Instant {
 
 /** An ISO 8601 duration forward from an anchor, in UTC: years and months first, then days (of 24 hours), then the rest. */
 export function addDuration(anchor: Instant, duration: string): Instant {
-  const read = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(
+  const { months, ms } = read(duration);
+  return addMonths(anchor, months) + ms;
+}
+
+/** The same backward, for what is announced so long before its end: the end is the anchor. */
+export function takeDuration(anchor: Instant, duration: string): Instant {
+  const { months, ms } = read(duration);
+  return addMonths(anchor, -months) - ms;
+}
+
+function read(duration: string): { months: number; ms: number } {
+  const parts = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(
     duration,
   );
-  if (!read) throw new Error(`"${duration}" is no ISO 8601 duration.`);
-  const [years = 0, months = 0, weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = read
+  if (!parts) throw new Error(`"${duration}" is no ISO 8601 duration.`);
+  const [years = 0, months = 0, weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = parts
     .slice(1)
     .map((count) => Number(count ?? 0));
   const rest = (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds;
-  return addMonths(anchor, years * 12 + months) + rest * 1_000;
+  return { months: years * 12 + months, ms: rest * 1_000 };
 }
 
 /** The first instant after a card's last month, in UTC: a card is good to the end of its month (2.4, ruling 12). */

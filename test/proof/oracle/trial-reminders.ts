@@ -1,5 +1,5 @@
 import { known as lookUp, type Known } from './known.ts';
-import { addDuration } from './time.ts';
+import { addDuration, takeDuration } from './time.ts';
 import type { Instant, Subscription, World } from './world.ts';
 
 export interface TrialReminder {
@@ -11,52 +11,60 @@ export interface TrialReminder {
 export const trialOccasion = (offset: string, trialEnd: Instant) =>
   `${offset} before ${new Date(trialEnd).toISOString()}`;
 
-/** 0.9: the charge that a mail announces will not come. A cancellation after the trial's end does not prevent it. */
-const cancelled = (subscription: Subscription, trialEnd: Instant) =>
-  subscription.cancelAtPeriodEnd || (subscription.cancelAt !== null && subscription.cancelAt <= trialEnd);
-
-export type NotReminded =
-  | 'no trial'
-  | 'cancelled'
-  | 'nobody to charge'
-  | 'not yet'
-  | 'too late'
-  | 'too short'
-  | 'mailed'
-  | 'gave up';
+export type Reminding = 'due' | 'late' | 'early' | 'short' | 'superseded';
 
 /**
- * 0.9, behaviour 6, ruling 11: offsets are strict, a trial not longer than the offset is too short for it, and a missed mail
- * is sent while more than 24 hours are left. Of several offsets that are reached the nearest to the end speaks for all.
- * Whether it was paid already is Stripe's to say, at the sending.
+ * 0.9, ruling 11: whether an offset's mail is due. Offsets are strict, a trial not longer than the offset is too short for
+ * it, and a missed mail is sent while more than 24 hours are left. Of several that are reached the nearest to the end speaks
+ * for all; of two that are the same time, one.
  */
-export function trialReminder(
+export function reminding(
+  trial: Pick<Subscription, 'trialStart'> & { trialEnd: Instant },
+  offset: string,
+  offsets: readonly string[],
+  now: Instant,
+): Reminding {
+  const { trialStart, trialEnd } = trial;
+  const from = takeDuration(trialEnd, offset);
+  if (takeDuration(trialEnd, 'PT24H') <= now) return 'late';
+  if (from >= now) return 'early';
+  if (trialStart !== null && addDuration(trialStart, offset) >= trialEnd) return 'short';
+  const nearer = offsets.some((other) => {
+    const reached = takeDuration(trialEnd, other);
+    return reached < now && (reached > from || (reached === from && other > offset));
+  });
+  return nearer ? 'superseded' : 'due';
+}
+
+export type NotReminded = 'no trial' | 'cancelled' | 'mailed' | 'gave up' | Exclude<Reminding, 'due'>;
+
+/**
+ * Behaviour 6: why a trial's mail is not due. Not for one that is cancelled: the charge that the mail announces will not
+ * come. A cancellation after the trial's end does not prevent it. Whether it was paid already is Stripe's to say, at the
+ * sending. One whose job lies dead waits for a person.
+ */
+export function whyNotReminded(
   subscription: Subscription,
+  offset: string,
   world: World,
   known: Known,
-): TrialReminder | NotReminded {
-  const { id, status, gone, trialEnd } = subscription;
+): NotReminded | undefined {
+  const { id, status, gone, trialStart, trialEnd, cancelAtPeriodEnd, cancelAt } = subscription;
   if (status !== 'trialing' || gone || trialEnd === null) return 'no trial';
-  if (cancelled(subscription, trialEnd)) return 'cancelled';
-  if (known.customer(subscription.customerId)?.deleted) return 'nobody to charge';
-  if (trialEnd <= addDuration(world.now, 'PT24H')) return 'too late';
-  const reached = world.policies.trialReminders
-    .filter((offset) => addDuration(world.now, offset) > trialEnd)
-    .toSorted((one, other) => addDuration(world.now, one) - addDuration(world.now, other));
-  if (reached.length === 0) return 'not yet';
-  const start = subscription.trialStart ?? subscription.createdAt;
-  const offset = reached.find((each) => addDuration(start, each) < trialEnd);
-  if (offset === undefined) return 'too short';
-  const occasion = trialOccasion(offset, trialEnd);
-  if (known.noticed('trial-ending-email', id, occasion)) return 'mailed';
-  if (known.gaveUp('trial-ending-email', id, occasion)) return 'gave up';
-  return { subscription: id, offset };
+  if (cancelAtPeriodEnd || (cancelAt !== null && cancelAt <= trialEnd)) return 'cancelled';
+  const state = reminding({ trialStart, trialEnd }, offset, world.policies.trialReminders, world.now);
+  if (state !== 'due') return state;
+  if (known.noticed('trial-ending-email', id, trialOccasion(offset, trialEnd))) return 'mailed';
+  if (known.gaveUp('trial-ending-email', id, offset)) return 'gave up';
+  return undefined;
 }
 
 /** The trial mails that are due: a subscription and the offset that its mail is about. */
 export function trialRemindersDue(world: World): TrialReminder[] {
   const known = lookUp(world);
-  return world.subscriptions
-    .map((subscription) => trialReminder(subscription, world, known))
-    .filter((reminder) => typeof reminder !== 'string');
+  return world.subscriptions.flatMap((subscription) =>
+    world.policies.trialReminders
+      .filter((offset) => !whyNotReminded(subscription, offset, world, known))
+      .map((offset) => ({ subscription: subscription.id, offset })),
+  );
 }

@@ -8,8 +8,7 @@ export type UserKept =
   | 'owns a team'
   | 'is in a team'
   | 'customer'
-  | 'has logged in'
-  | 'gave up';
+  | 'has logged in';
 
 /**
  * 4.2, behaviour 5: never verified, created longer ago than the policy (strictly), no team, owned or member of, invitations
@@ -22,7 +21,6 @@ export function whyUserKept(user: User, world: World, known: Known): UserKept | 
   if (known.memberships(user.id).length > 0) return 'is in a team';
   if (user.stripeCustomerId !== null) return 'customer';
   if (user.lastSeenAt !== null) return 'has logged in';
-  if (known.gaveUp('delete-unverified-users', user.id, null)) return 'gave up';
   return undefined;
 }
 

@@ -61,7 +61,7 @@ export interface Subscription {
   trialEnd: Instant | null;
   currentPeriodEnd: Instant | null;
   defaultPaymentMethod: string | null;
-  /** What the next invoice asks for; null when it cannot be told. */
+  /** What a period costs; null when it cannot be told. By ruling 12 the status alone says what is charged. */
   amount: number | null;
 }
 
@@ -107,13 +107,14 @@ export interface Notice {
 
 export interface DeadLetter {
   kind: Kind;
-  /** The team, the user, the subscription, the card. */
+  /** The team, the subscription, the card. */
   subject: string;
+  /** A trial mail's offset. */
   occasion: string | null;
   resolvedAt: Instant | null;
 }
 
-/** What people must look at. No source says that one changes who is due, and so no rule reads it. */
+/** What people must look at. One of them keeps a team from being marked: `nobody-to-notify` (ruling 9). */
 export interface Finding {
   kind: string;
   teamId: string | null;
