@@ -47,8 +47,8 @@ describe('due to be marked', () => {
 
   test('ruling 6, 4.3: only a live mark whose notice was sent keeps it from being marked anew', () => {
     const states = ['marking', 'noticed', 'deleting', 'deleted', 'cleared'] as const;
-    const due = states.filter((state) => isDue({ marks: [mark({ state })] }));
-    expect(due).toEqual(['marking', 'deleted', 'cleared']);
+    const anew = states.filter((state) => isDue({ marks: [mark({ state })] }));
+    expect(anew).toEqual(['marking', 'deleted', 'cleared']);
   });
 
   test('ruling 9: nobody to write to: it waits for a person', () => {
