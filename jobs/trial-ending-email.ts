@@ -9,7 +9,7 @@
  * Stripe or the mail server did not answer for two days. Mend the cause, then `evenfall dead replay N`: it looks
  * again whether the mail is still due.
  */
-import { chargedTo } from '../src/billing/charges.ts';
+import { chargedTo, endsUnpaid } from '../src/billing/charges.ts';
 import { nobody, recipientOf } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
 import { ifKnown } from '../src/core/errors.ts';
@@ -58,7 +58,8 @@ export const trialEndingEmail = defineJob({
     if (status !== 'trialing')
       return suppressed(ctx.notices, notice, `the trial is over: the subscription is ${status}`);
     // may be taken back until the last moment, so nothing is written down
-    if (subscription.ending) return await stale(ctx, customerId, 'it is cancelled and ends by itself');
+    if (endsUnpaid(subscription, trialEnd))
+      return await stale(ctx, customerId, 'it is cancelled and ends by itself');
 
     const [due] = await ctx.sql.trialReminder({
       trialStart: subscription.trialStart,

@@ -1,7 +1,9 @@
 -- The Stripe customers of a team, as far as it is known here: the app's own column, those whose metadata name the
 -- team, and for a team without a customer its owner's own, unless that is another team's.
+--
+-- They are few: left to guess a thousand, the planner reads all subscriptions and customers for each team.
 create or replace function evenfall.customers_of_team(team_id text) returns setof text
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable rows 2 set search_path = pg_catalog, pg_temp as $$
   select t.stripe_customer_id from evenfall.app_team t
   where t.id = $1::evenfall.app_team_id and t.stripe_customer_id is not null
   union

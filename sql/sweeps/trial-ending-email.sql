@@ -11,7 +11,9 @@ from (
   from evenfall.subscription s
   cross join unnest(@trial_reminders::text[]) as o (reminder)
   left join evenfall.customer c on c.id = s.customer_id
-  where s.status = 'trialing' and not s.gone and not s.cancel_at_period_end and s.cancel_at is null
+  where s.status = 'trialing' and not s.gone and not s.cancel_at_period_end
+    -- one that is set to end later is charged before
+    and (s.cancel_at is null or s.cancel_at > s.trial_end)
     and s.trial_end > @now::timestamptz
     and evenfall.trial_reminder(s.trial_start, s.trial_end, o.reminder, @trial_reminders::text[], @now::timestamptz) = 'due'
 ) due

@@ -19,6 +19,14 @@ export function chargesTo(card: Card, { customer, subscriptions }: CustomerPictu
     .toSorted((a, b) => timeOf(a.currentPeriodEnd) - timeOf(b.currentPeriodEnd));
 }
 
+/**
+ * It ends with its trial, and nothing is charged after it. One that is set to end later is charged first: of that its
+ * customer is told. sql/sweeps/trial-ending-email.sql asks the mirror the same.
+ */
+export function endsUnpaid({ cancelAtPeriodEnd, cancelAt }: Subscription, trialEnd: Date): boolean {
+  return cancelAtPeriodEnd || (cancelAt !== null && cancelAt <= trialEnd);
+}
+
 /** No charge is left that could fail for the card's expiry. */
 function endsBefore({ cancelAtPeriodEnd, cancelAt, currentPeriodEnd }: Subscription, card: Card): boolean {
   if (cancelAtPeriodEnd) return true;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chargesTo } from '../../src/billing/charges.ts';
+import { chargesTo, endsUnpaid } from '../../src/billing/charges.ts';
 import { recipientOf } from '../../src/billing/recipient.ts';
 import type { Card, Customer, Subscription } from '../../src/core/stripe.ts';
 
@@ -74,6 +74,16 @@ test("the customer's card counts where the subscription has none of its own", ()
   expect(backed({ defaultPaymentMethod: null }, { defaultPaymentMethod: 'pm_1' })).toBe(true);
   expect(backed({ defaultPaymentMethod: 'pm_2' }, { defaultPaymentMethod: 'pm_1' })).toBe(false);
   expect(backed({ defaultPaymentMethod: null })).toBe(false);
+});
+
+test.for([
+  ['that goes on', {}, false],
+  ['to end with its period', { cancelAtPeriodEnd: true }, true],
+  ['to end before its trial', { cancelAt: new Date(nextPeriod.getTime() - 1) }, true],
+  ['to end with its trial', { cancelAt: nextPeriod }, true],
+  ['to end later', { cancelAt: new Date(nextPeriod.getTime() + 1) }, false],
+] as const)('0.9: a subscription in trial %s ends unpaid: %o', ([, changes, is]) => {
+  expect(endsUnpaid({ ...subscription, ...changes }, nextPeriod)).toBe(is);
 });
 
 test('the next charge comes first, unknown ones last', () => {

@@ -121,6 +121,31 @@ describe('4.3: who is due', () => {
     expect(await due()).toEqual([teamId]);
   });
 
+  test('each team is asked about by its own keys, however many customers and subscriptions there are', async () => {
+    const { teamId } = await world.sleepingTeam({ stripe_customer_id: 'cus_1' });
+    const read = { livemode: false, read_at: sixMonthsOld };
+    const customers = Array.from({ length: 3_000 }, (_, n) => ({ id: `cus_${n}`, ...read }));
+    const subscriptions = customers.map(({ id }) => ({
+      id: `sub_${id}`,
+      customer_id: id,
+      status: 'incomplete_expired',
+      cancel_at_period_end: false,
+      created_at: sixMonthsOld,
+      ...read,
+    }));
+    await sql`insert into evenfall.customer ${sql(customers as never)}`;
+    await sql`insert into evenfall.subscription ${sql(subscriptions as never)}`;
+    await sql`analyze evenfall.customer, evenfall.subscription`;
+    const scanned = await sql.begin(async (tx) => {
+      await tx`select evenfall.team_spared(${teamId}, ${afterSixMonths(1)})`;
+      return await tx`
+        select relname from pg_stat_xact_user_tables
+        where schemaname = 'evenfall' and relname in ('customer', 'subscription') and seq_scan > 0`;
+    });
+    expect([...scanned]).toEqual([]);
+    expect(await due()).toEqual([teamId]);
+  });
+
   test('what protects another team does not protect this one', async () => {
     const [one, other] = [await world.sleepingTeam(), await world.sleepingTeam()];
     await world.protect(other.teamId, 'hold');

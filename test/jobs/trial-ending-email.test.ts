@@ -102,7 +102,8 @@ describe('who is due', () => {
 
   test.for([
     ['set to end with its trial', { cancel_at_period_end: true }],
-    ['set to end on a day', { cancel_at: trialEnd }],
+    ['set to end with its trial to the millisecond', { cancel_at: trialEnd }],
+    ['set to end before it does', { cancel_at: before(1) }],
     ['cancelled', { status: 'canceled' }],
     ['paid already', { status: 'active' }],
     ['paused', { status: 'paused' }],
@@ -111,6 +112,11 @@ describe('who is due', () => {
   ] as const)('not a trial that is %s', async ([, changes]) => {
     await trial(changes);
     expect(await due(before(2 * day))).toEqual([]);
+  });
+
+  test('a subscription that is set to end after its trial is charged before: it is due', async () => {
+    await trial({ cancel_at: before(-1) });
+    expect(await due(before(2 * day))).toEqual(['P3D']);
   });
 
   test('not a trial whose whole length is up to the offset, a millisecond more is enough', async () => {
@@ -376,6 +382,12 @@ describe('asked again when it is sent', () => {
     expect((await told()).map((row) => row['what'])).toEqual(state ? ['notice.suppressed'] : []);
     // and the next sweep does not find it again
     expect(await mailing.sweep(kind)).toMatchObject({ due: 0 });
+  });
+
+  test('0.9: set to end a year after the trial: its first charge is told of', async () => {
+    await scene({ trial: { cancel_at: seconds(before(-365 * day)) } });
+    expect(await sweepAndRun()).toEqual({ due: 1, enqueued: 1 });
+    expect(inbox.messages).toHaveLength(1);
   });
 
   test('gone: skipped, with the reason', async () => {
