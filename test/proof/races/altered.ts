@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { machine, queries } from '../../../sql/queries.gen.ts';
 import { packageRoot } from '../../../src/package-root.ts';
@@ -77,7 +78,7 @@ function replaced(what: string, text: string, { find, replace }: { find: string;
 /** Copies of a changed file and of those who import it, which import everything else from where it is. */
 async function replaceModules(program: Program, file: string, text: string): Promise<() => void> {
   const before = { ...program };
-  const folder = mkdtempSync(join(packageRoot, 'test', 'proof', 'races', '.altered-'));
+  const folder = mkdtempSync(join(tmpdir(), 'evenfall-altered-'));
   try {
     const copies = [file, ...(importers[file] ?? [])];
     for (const copy of copies) {

@@ -75,8 +75,9 @@ export class Player {
     this.go = Promise.withResolvers();
     this.arrival = Promise.withResolvers();
     from.resolve();
-    if (!this.hasBegun && this.act) void this.play(this.act);
+    const begins = !this.hasBegun;
     this.hasBegun = true;
+    if (begins && this.act) void this.play(this.act);
     return this.arrival.promise;
   }
 

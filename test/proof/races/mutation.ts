@@ -29,3 +29,13 @@ export const noUserLock: Change = {
   find: 'evenfall.app_lock_user($1)',
   replace: 'nullif($1, $1)',
 };
+export const noAgeOfAnswers: Change = {
+  statement: 'askedLately',
+  find: "clock_timestamp() - $1::text::timestamptz < interval '60 seconds'",
+  replace: '$1::text is not null',
+};
+export const noVetoOfStripe: Change = {
+  file: 'src/billing/team-ending.ts',
+  find: 'if (why === undefined) return { team, asked };',
+  replace: 'if (why !== null) return { team, asked };',
+};

@@ -1,4 +1,11 @@
-import { deleteJob, noTeamLock, noUserLock, withoutLock } from './mutation.ts';
+import {
+  deleteJob,
+  noAgeOfAnswers,
+  noVetoOfStripe,
+  noTeamLock,
+  noUserLock,
+  withoutLock,
+} from './mutation.ts';
 import type { Mutation } from './mutation.ts';
 import {
   aMinutePasses,
@@ -63,13 +70,7 @@ export const deleting: readonly Mutation[] = [
   },
   {
     guard: 'An answer of Stripe is too old after 60 seconds',
-    changes: [
-      {
-        statement: 'askedLately',
-        find: "clock_timestamp() - $1::text::timestamptz < interval '60 seconds'",
-        replace: '$1::text is not null',
-      },
-    ],
+    changes: [noAgeOfAnswers],
     situation: 'due',
     roles: [deletes, aMinutePasses],
     stops: ['before tx.lockMark'],
@@ -77,13 +78,7 @@ export const deleting: readonly Mutation[] = [
   },
   {
     guard: 'What Stripe has against it stops the deletion',
-    changes: [
-      {
-        file: 'src/billing/team-ending.ts',
-        find: 'if (why === undefined) return { team, asked };',
-        replace: 'if (why !== null) return { team, asked };',
-      },
-    ],
+    changes: [noVetoOfStripe],
     situation: 'due',
     roles: [deletes, subscribes],
     stops: [],
@@ -165,6 +160,20 @@ export const deleting: readonly Mutation[] = [
     situation: 'due',
     roles: [deletes, holds],
     stops: ['before tx.deleteUser'],
+    wrong: /the owner is gone in spite of a hold/,
+  },
+  {
+    guard: 'A hold on the team keeps them',
+    changes: [
+      {
+        file: deleteJob,
+        find: "if ((await tx.holdsOnTeam({ teamId, now })).length > 0) return 'the team is held';",
+        replace: '',
+      },
+    ],
+    situation: 'due',
+    roles: [deletes, holds],
+    stops: ['committed'],
     wrong: /the owner is gone in spite of a hold/,
   },
   {

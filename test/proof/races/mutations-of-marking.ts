@@ -1,7 +1,7 @@
-import { markJob, noTeamLock, stillOpen, withoutLock } from './mutation.ts';
+import { markJob, noAgeOfAnswers, noTeamLock, noVetoOfStripe, withoutLock } from './mutation.ts';
 import type { Mutation } from './mutation.ts';
-import { changesItsMind, changesOwner, joins, keeps, mailIsRefused, snoozes } from './people.ts';
-import { crashes, deletes, deletesInline, marks, marksInline, subscribesAndIsMirrored } from './workers.ts';
+import { aMinutePasses, changesItsMind, changesOwner, mailIsRefused, snoozes, subscribes } from './people.ts';
+import { crashes, marks, marksInline, subscribesAndIsMirrored } from './workers.ts';
 
 /** From the first look to the clock. */
 export const marking: readonly Mutation[] = [
@@ -95,6 +95,50 @@ export const marking: readonly Mutation[] = [
     wrong: /told to who owns it no more/,
   },
   {
+    guard: 'What Stripe has against it stops the notice',
+    changes: [noVetoOfStripe],
+    situation: 'asleep',
+    roles: [marks, subscribes],
+    stops: [],
+    wrong: /told in spite of a subscription that Stripe knew of when asked/,
+  },
+  {
+    guard: 'An answer of Stripe that is too old is asked for anew',
+    changes: [noAgeOfAnswers],
+    situation: 'asleep',
+    roles: [marks, aMinutePasses],
+    stops: ['before tx.openMark'],
+    wrong: /told on an answer of Stripe's that was a minute old/,
+  },
+  {
+    guard: 'Of two runs one opens the mark, the other waits',
+    changes: [
+      {
+        file: markJob,
+        find: "facts: { class: 'mark_held' },\n    waiting: true,",
+        replace: "facts: { class: 'mark_held' },",
+      },
+    ],
+    situation: 'asleep',
+    roles: [marks, marksInline],
+    stops: ['before tx.openMark'],
+    wrong: /mark-team-for-deletion has used up 1 attempts/,
+  },
+  {
+    guard: 'A notice is claimed before it is sent',
+    changes: [
+      {
+        file: 'sql/functions/claim_effect.sql',
+        find: "when e.state = 'released' then 'claimed'",
+        replace: "when true then 'claimed'",
+      },
+    ],
+    situation: 'asleep',
+    roles: [marks, marksInline],
+    stops: ['before mail'],
+    wrong: /told twice/,
+  },
+  {
     guard: 'What an earlier run began to send is settled first',
     changes: [{ file: markJob, find: 'await ctx.notices.giveUpBegun();', replace: '' }],
     situation: 'asleep',
@@ -143,61 +187,5 @@ export const marking: readonly Mutation[] = [
     roles: [marks, marksInline],
     stops: ['before tx.openMark'],
     wrong: /the team bears 2 marks/,
-  },
-];
-
-/** By a job, the link, the mirror, an operator. */
-export const takingBack: readonly Mutation[] = [
-  {
-    guard: 'Only what is being made or was sent is taken back: by a job',
-    changes: [{ statement: 'clearMark', find: stillOpen, replace: '' }],
-    situation: 'due',
-    roles: [deletes, deletesInline],
-    stops: ['after liveMark', 'committed'],
-    wrong: /the mark was deleting, and is cleared|inline failed: unexpected 23514/,
-  },
-  {
-    guard: '… by the link',
-    changes: [{ statement: 'keepTeam', find: stillOpen, replace: '' }],
-    situation: 'due',
-    roles: [deletes, keeps],
-    stops: ['before commit', 'committed'],
-    wrong: /the mark was deleting, and is cleared/,
-  },
-  {
-    guard: 'A subscription takes the mark back, in the transaction that mirrors it',
-    changes: [
-      {
-        file: 'sql/functions/clear_marks.sql',
-        find: 'from marked where d.id = marked.id',
-        replace: 'from marked where d.id = marked.id and false',
-      },
-    ],
-    situation: 'due',
-    roles: [subscribesAndIsMirrored, joins],
-    stops: [],
-    wrong: /it bears a mark in spite of a mirrored subscription/,
-  },
-  {
-    guard: 'An operator takes back a mark that was opened meanwhile',
-    changes: [
-      {
-        file: 'src/cli/commands/protections.ts',
-        find: 'const late = await database.transaction((tx) => takeBack(tx, { ...order, ...end }));',
-        replace: 'const late = null;',
-      },
-    ],
-    situation: 'asleep',
-    roles: [marks, snoozes],
-    stops: ['before tx.openMark', 'before commit', 'after mail'],
-    wrong: /it bears a mark in spite of snooze/,
-  },
-  {
-    guard: 'An operator waits for a deletion that has begun, and says that it came too late',
-    changes: [{ statement: 'lockMarkOfTeam', ...withoutLock }],
-    situation: 'due',
-    roles: [deletes, snoozes],
-    stops: ['before tx.deleteTeam'],
-    wrong: /deleted, and snooze was said to have come in time/,
   },
 ];

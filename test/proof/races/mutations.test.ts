@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from 'vitest';
 import { altered } from './altered.ts';
 import { deleting } from './mutations-of-deleting.ts';
-import { marking, takingBack } from './mutations-of-marking.ts';
+import { marking } from './mutations-of-marking.ts';
+import { takingBack } from './mutations-of-taking-back.ts';
 import { playAll, report } from './play.ts';
 import { openStage } from './stage.ts';
 

@@ -85,7 +85,8 @@ export class Story {
         const kind = String(parameters['kind']);
         if (name === 'protectTeam') protections.set(kind, kind);
         if (name === 'liftProtection') protections.delete(kind);
-        if (name === 'keepTeam' && rows.length > 0) protections.set('keep', 'kept by its link');
+        // a snooze like an operator's, who can lift it
+        if (name === 'keepTeam' && rows.length > 0) protections.set('snooze', 'kept by its link');
       }
     }
     const [protection] = protections.values();
