@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { allJobs } from '../../jobs/index.ts';
+import { agreeingApp } from '../../src/core/app-callback.ts';
 import { doctorCommand } from '../../src/cli/commands/doctor.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import type { Diagnosis } from '../../src/db/contract.ts';
@@ -205,6 +206,7 @@ async function contractOf(app: ForeignApp): Promise<void> {
         const result = await runInline(job, payloads[job.name], {
           database,
           stripe: world.stripe,
+          app: agreeingApp,
           mail: createMailer({ transport, app: brand }),
           alerts: recordingAlerts(),
           policy: defaultPolicy,
