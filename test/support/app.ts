@@ -1,4 +1,5 @@
 import type postgres from 'postgres';
+import { testHash } from './machine.ts';
 
 /** Makes rows of the example app, and the mirror's rows that belong to them. */
 export function appRows(sql: postgres.Sql) {
@@ -42,6 +43,13 @@ export function appRows(sql: postgres.Sql) {
         insert into evenfall.backfill (phase, finished_at) values ('finished', clock_timestamp())`;
     },
 
+    /** As if the mail provider had told of the address. */
+    async suppress(address: string, why: 'bounce' | 'complaint' = 'bounce'): Promise<void> {
+      await sql`
+        insert into evenfall.suppressed_recipient (recipient_hash, why, at)
+        values (${testHash(address)}, ${why}, clock_timestamp())`;
+    },
+
     async exists(table: 'teams' | 'users', id: string): Promise<boolean> {
       return (await sql`select from ${sql(`public.${table}`)} where id = ${id}`).length > 0;
     },
@@ -50,7 +58,8 @@ export function appRows(sql: postgres.Sql) {
     async clear(): Promise<void> {
       await sql`truncate evenfall.job, evenfall.effect, evenfall.history, evenfall.dead_letter, evenfall.notice,
         evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker, evenfall.backfill,
-        evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding`;
+        evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding,
+        evenfall.suppressed_recipient`;
       await sql`truncate public.sessions, public.memberships, public.teams, public.users cascade`;
     },
   };
