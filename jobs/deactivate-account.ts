@@ -14,7 +14,7 @@
  * on with what is left.
  */
 import type { AccountOfRow, Queries } from '../sql/queries.gen.ts';
-import { address } from '../src/billing/recipient.ts';
+import { reach } from '../src/billing/reach.ts';
 import type { Context } from '../src/core/context.ts';
 import { Retryable, Terminal, refusalOf } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -125,11 +125,12 @@ async function sayGoodbye(ctx: Context, id: string, { at, cancelled, email }: De
     teamId: null,
   } as const;
   const detail = { deactivatedAt: notice.occasion, cancelled };
-  const to = address(email);
-  if (to === undefined) {
-    const reason = 'the user has no address';
+  const recipient = await reach(ctx, [email]);
+  if (recipient.to === undefined) {
+    const reason = recipient.suppressed?.why ?? 'the user has no address';
     return done({ ...detail, mail: 'suppressed' }, (tx) => ctx.notices.suppress(tx, { ...notice, reason }));
   }
+  const { to } = recipient;
   const mail = await afterwards(ctx.notices.notify({ ...notice, to, props: { cancelled } }));
   return done({ ...detail, mail });
 }

@@ -12,7 +12,8 @@
  */
 import type { TeamOfCustomerRow } from '../sql/queries.gen.ts';
 import { chargesTo } from '../src/billing/charges.ts';
-import { nobody, recipientOf } from '../src/billing/recipient.ts';
+import { reach } from '../src/billing/reach.ts';
+import { candidatesOf, noAddress } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
 import { ifKnown } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -71,9 +72,11 @@ export const expiringCardEmail = defineJob({
     if (due?.verdict !== 'due') {
       return await stale(ctx, customerId, `the card is good through ${notice.occasion}: too early to tell`);
     }
-    const to = recipientOf(team, customer.email);
-    if (to === undefined) return suppressed(ctx.notices, notice, nobody);
-    return await send(ctx, { team, to }, card, charges, notice);
+    const recipient = await reach(ctx, candidatesOf(team, customer.email));
+    if (recipient.to === undefined) {
+      return suppressed(ctx.notices, notice, recipient.suppressed?.why ?? noAddress);
+    }
+    return await send(ctx, { team, to: recipient.to }, card, charges, notice);
   },
 });
 

@@ -1,8 +1,9 @@
 /**
  * Marks a team that never subscribed and has grown old, and tells its owner when it will be deleted and how to keep
  * it (seeds 4.3 to 4.6). Found by sql/sweeps/mark-team-for-deletion.sql; asks Stripe, and reads every condition again
- * under lock. The clock starts when the notice was really sent. A subscription takes the mark back in the transaction
- * that mirrors it; so do the link in the notice and an operator.
+ * under lock. The clock starts when the notice was really sent, and not when it has bounced by then. A subscription
+ * takes the mark back in the transaction that mirrors it; so do a bounce, the link in the notice and an operator. After
+ * a bounce the next day's sweep finds the team again, and somebody else is written to.
  *
  * Safe to run twice: a team has one live mark, and the notice is an effect claimed by team and date. Where nobody
  * knows whether it went out, the clock does not start.
@@ -12,7 +13,9 @@
  * --happened|--did-not`, then `evenfall dead replay N`. Until then nothing of the team is deleted.
  */
 import type { OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
-import { recipientOf } from '../src/billing/recipient.ts';
+import { takeBounce } from '../src/billing/bounce.ts';
+import { reach } from '../src/billing/reach.ts';
+import type { Recipient, Unreached } from '../src/billing/recipient.ts';
 import {
   clear,
   firstLook,
@@ -60,43 +63,49 @@ export const markTeamForDeletion = defineJob({
     const look = await firstLook(ctx, { teamId: id, markId: live?.id, sync: syncAll });
     if (look.outcome) return look.outcome;
     const { team, asked } = look;
-    const to = await recipient(ctx, team, asked);
-    if (to === undefined) return await unreachable(ctx, team, live?.id);
+    const recipient = await recipientOfNotice(ctx, team, asked);
+    if (recipient.to === undefined) return await unreachable(ctx, team, live?.id, recipient);
 
     // open for all to see before the last look: a subscription that is mirrored from here on finds it, and clears it
     const mark = live ?? (await open(ctx, team));
     const held = await ctx.transaction((tx) => lookAgain(ctx, tx, team, mark, asked));
     if (held !== undefined) return heldBack(held);
-    return await announce(ctx, team, mark, to);
+    return await announce(ctx, team, mark, recipient.to);
   },
 });
 
-async function unreachable(ctx: Context, team: TeamToEndRow, markId: number | undefined): Promise<Outcome> {
-  const why = 'nobody can be written to: no active owner with a verified address';
+async function unreachable(
+  ctx: Context,
+  team: TeamToEndRow,
+  markId: number | undefined,
+  { suppressed }: Unreached,
+): Promise<Outcome> {
+  const why = suppressed?.why ?? 'nobody can be written to: no active owner with a verified address';
+  const owner = `owner ${team.ownerId ?? 'none'}`;
   await ctx.transaction(async (tx) => {
     await clear(ctx, tx, { teamId: team.id, markId, why });
     await ctx.find(tx, {
       kind: 'nobody-to-notify',
       subject: `team:${team.id}`,
-      occasion: `owner ${team.ownerId ?? 'none'}`,
+      // a bounce since then is something new to tell
+      occasion: suppressed ? `${owner}, ${suppressed.since.toISOString()}` : owner,
       teamId: team.id,
       message:
-        `Team ${team.id} is due to be marked for deletion, and ${why}. It is left alone. ` +
-        'Give it an owner, or delete it yourself; acknowledged, it is looked at again.',
+        `Team ${team.id} is due to be marked for deletion, and ${why}. It is left alone. Give it an owner whom mail ` +
+        'reaches, set NOTICE_FALLBACK_EMAIL, or delete it yourself; acknowledged, it is looked at again.',
     });
   });
   return skipped(why);
 }
 
-/** The owner, else the address that Stripe has of the team's customer. */
-async function recipient(ctx: Context, team: TeamToEndRow, { trace }: Asked): Promise<string | undefined> {
-  const { ownerEmail, ownerIsActive, ownerIsVerified } = team;
-  const owner = { ownerEmail, ownerIsActive: ownerIsActive && ownerIsVerified };
-  const found = recipientOf(owner, null);
+/** The owner, else the address that Stripe has of the team's customer, else the operator's fallback. */
+async function recipientOfNotice(ctx: Context, team: TeamToEndRow, { trace }: Asked): Promise<Recipient> {
+  const owner = team.ownerIsActive && team.ownerIsVerified ? team.ownerEmail : null;
+  const found = await reach(ctx, [owner]);
+  if (found.to !== undefined) return found;
   const [customerId] = trace.customers;
-  if (found !== undefined || customerId === undefined) return found;
-  const { customer } = await ctx.stripe.readCustomer(customerId);
-  return recipientOf(undefined, customer.email);
+  const customer = customerId === undefined ? undefined : await ctx.stripe.readCustomer(customerId);
+  return await reach(ctx, [owner, customer?.customer.email ?? null, ctx.policy.noticeFallbackEmail]);
 }
 
 async function open(ctx: Context, team: TeamToEndRow): Promise<OpenMarkRow> {
@@ -141,17 +150,7 @@ async function lookAgain(
 
 /** Sends the notice; what it prints is stored, and the clock starts with its sending. */
 async function announce(ctx: Context, team: TeamToEndRow, mark: OpenMarkRow, to: string): Promise<Outcome> {
-  const { deletionNotice } = ctx.policy;
-  const startClock = async (tx: Context['sql'], sentAt: Date) => {
-    const [started] = await tx.startClock({ id: mark.id, sentAt, deletionNotice });
-    if (!started) return;
-    await ctx.history(tx, {
-      what: 'team.marked',
-      subject: `team:${team.id}`,
-      teamId: team.id,
-      detail: { mark: mark.id, deleteAfter: started.deleteAfter.toISOString() },
-    });
-  };
+  const clock = (tx: Context['sql'], sentAt: Date) => startClock(ctx, tx, mark, sentAt);
   const sent = await ctx.notices.notify({
     kind: 'deletion-notice',
     subject: `team:${team.id}`,
@@ -165,8 +164,22 @@ async function announce(ctx: Context, team: TeamToEndRow, mark: OpenMarkRow, to:
       deleteAfter: mark.announcedDeleteAt,
       keepUrl: ctx.keepLink(mark.id),
     },
-    onSent: startClock,
+    onSent: clock,
   });
   // a person has found out that it was sent, and when exactly nobody knows: the clock starts now
-  return done({ mark: mark.id, sent }, sent === 'before' ? (tx) => startClock(tx, ctx.now) : undefined);
+  return done({ mark: mark.id, sent }, sent === 'before' ? (tx) => clock(tx, ctx.now) : undefined);
+}
+
+/** Unless something has taken the mark back meanwhile, or the notice has bounced: then it is taken back here. */
+async function startClock(ctx: Context, tx: Context['sql'], mark: OpenMarkRow, sentAt: Date): Promise<void> {
+  const { id, teamId } = mark;
+  await tx.holdRecipientOfMark({ markId: id });
+  const [started] = await tx.startClock({ id, sentAt, deletionNotice: ctx.policy.deletionNotice });
+  if (started) {
+    const detail = { mark: id, deleteAfter: started.deleteAfter.toISOString() };
+    await ctx.history(tx, { what: 'team.marked', subject: `team:${teamId}`, teamId, detail });
+    return;
+  }
+  const [bounced] = await tx.bouncedRecipientOfMark({ markId: id });
+  if (bounced) await takeBounce(ctx, tx, { ...bounced, messageId: null });
 }

@@ -10,7 +10,8 @@
  * again whether the mail is still due.
  */
 import { chargedTo, endsUnpaid } from '../src/billing/charges.ts';
-import { nobody, recipientOf } from '../src/billing/recipient.ts';
+import { reach } from '../src/billing/reach.ts';
+import { candidatesOf, noAddress } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
 import { ifKnown } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -93,12 +94,14 @@ async function send(
   const { customer, cards } = await ctx.stripe.readCustomer(customerId);
   const [team] = await ctx.sql.teamOfCustomer({ customerId, namedTeam: customer.teamId });
   const notice = { ...key, teamId: team?.teamId ?? null };
-  const to = recipientOf(team, customer.email);
-  if (to === undefined) return suppressed(ctx.notices, notice, nobody);
+  const recipient = await reach(ctx, candidatesOf(team, customer.email));
+  if (recipient.to === undefined) {
+    return suppressed(ctx.notices, notice, recipient.suppressed?.why ?? noAddress);
+  }
 
   const happened = await ctx.notices.notify({
     ...notice,
-    to,
+    to: recipient.to,
     props: {
       now: ctx.now,
       endsAt,

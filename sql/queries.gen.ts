@@ -36,6 +36,53 @@ export interface DeactivatedByJobRow {
   cancelled: number;
 }
 
+export interface SuppressedAmongRow {
+  recipientHash: string;
+  why: string;
+  at: Date;
+}
+
+export interface RecipientOfMessageRow {
+  recipientHash: string;
+}
+
+export interface HoldRecipientRow {
+  held: string | null;
+}
+
+export interface HoldRecipientOfMarkRow {
+  held: string | null;
+}
+
+export interface BouncedRecipientOfMarkRow {
+  recipientHash: string;
+}
+
+export interface SuppressRecipientRow {
+  recipientHash: string;
+}
+
+export interface LockMarksToldRow {
+  id: number;
+  teamId: string;
+}
+
+export interface NoteBouncedRow {
+  kind: string;
+  subject: string;
+  occasion: string;
+  teamId: string | null;
+  markId: number | null;
+  mark: string | null;
+}
+
+export interface NoteComplainedRow {
+  kind: string;
+  subject: string;
+  occasion: string;
+  teamId: string | null;
+}
+
 export interface DeadLetterToTellRow {
   id: number;
   jobId: number;
@@ -84,6 +131,7 @@ export interface RememberPaidRow {
 
 export interface LiveMarkRow {
   id: number;
+  teamId: string;
   state: string;
   ownerId: string | null;
   announcedDeleteAt: Date;
@@ -93,6 +141,7 @@ export interface LiveMarkRow {
 
 export interface OpenMarkRow {
   id: number;
+  teamId: string;
   state: string;
   ownerId: string | null;
   announcedDeleteAt: Date;
@@ -334,6 +383,11 @@ export interface ForgetOldProtectionsRow {
   upTo: Date | null;
 }
 
+export interface ForgetOldSuppressionsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
 export interface CustomerOfTeamRow {
   id: string;
   stripeCustomerId: string | null;
@@ -384,6 +438,42 @@ export interface Queries {
    * When this job deactivated the user, and how many subscriptions it had cancelled by then. Rides history_subject.
    */
   deactivatedByJob(parameters: { userId: string; jobId: number | null }): Promise<DeactivatedByJobRow[]>;
+  /**
+   * Of these recipients, those who are not written to.
+   */
+  suppressedAmong(parameters: { recipientHashes: string[] }): Promise<SuppressedAmongRow[]>;
+  /**
+   * To whom our mail with this Message-ID went. One that is under way, or that nobody can vouch for, has no row of its own
+   * with that id yet; its effect's key is what the id is made of (src/mail/message-id.ts). Rides notice_message and
+   * effect_open.
+   */
+  recipientOfMessage(parameters: { messageId: string }): Promise<RecipientOfMessageRow[]>;
+  holdRecipient(parameters: { recipientHash: string }): Promise<HoldRecipientRow[]>;
+  /**
+   * Of whom its notice went to, whoever sent it.
+   */
+  holdRecipientOfMark(parameters: { markId: number }): Promise<HoldRecipientOfMarkRow[]>;
+  /**
+   * Whom its notice went to, when mail does not reach them.
+   */
+  bouncedRecipientOfMark(parameters: { markId: number }): Promise<BouncedRecipientOfMarkRow[]>;
+  /**
+   * Once; but mail that does not arrive outweighs mail that is not wanted.
+   */
+  suppressRecipient(parameters: { recipientHash: string; why: string; now: Date }): Promise<SuppressRecipientRow[]>;
+  /**
+   * The marks that can still be taken back and whose notice went to the recipient, whoever acts on them being waited for.
+   */
+  lockMarksTold(parameters: { recipientHash: string }): Promise<LockMarksToldRow[]>;
+  /**
+   * Notes each mail that bounced, once: the one with that Message-ID, or where the provider names none of ours the last one
+   * to the recipient; and the notice of every live mark that went to them.
+   */
+  noteBounced(parameters: { messageId: string | null; recipientHash: string; now: Date }): Promise<NoteBouncedRow[]>;
+  /**
+   * The same of the mail that was complained of.
+   */
+  noteComplained(parameters: { now: Date; messageId: string | null; recipientHash: string }): Promise<NoteComplainedRow[]>;
   deadLetterToTell(parameters: { id: number }): Promise<DeadLetterToTellRow[]>;
   markAlerted(parameters: { id: number }): Promise<MarkAlertedRow[]>;
   /**
@@ -419,7 +509,8 @@ export interface Queries {
   lockTeam(parameters: { teamId: string }): Promise<LockTeamRow[]>;
   lockUser(parameters: { userId: string }): Promise<LockUserRow[]>;
   /**
-   * marking → noticed, when the notice was really sent: never earlier than the date that it prints.
+   * marking → noticed, when the notice was really sent: never earlier than the date that it prints. Not when it bounced:
+   * the mail provider may be faster than whoever sent it (holdRecipientOfMark comes first).
    */
   startClock(parameters: { sentAt: Date; deletionNotice: string; id: number }): Promise<StartClockRow[]>;
   /**
@@ -572,6 +663,7 @@ export interface Queries {
    * Those that have ended; one without an end never does.
    */
   forgetOldProtections(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldProtectionsRow[]>;
+  forgetOldSuppressions(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldSuppressionsRow[]>;
   /**
    * Rides the app's own primary key: the id meets its own type, never the other way round.
    */
@@ -623,6 +715,42 @@ export const queries = {
     text: "select h.at, jsonb_array_length(h.detail->'cancelled') as \"cancelled\" from evenfall.history h\nwhere h.subject = 'user:' || $1::text and h.what = 'user.deactivated'\n  and h.job_id = $2\norder by h.at desc, h.id desc limit 1",
     parameters: ['userId', 'jobId'],
   },
+  suppressedAmong: {
+    text: "select recipient_hash, why, at from evenfall.suppressed_recipient where recipient_hash = any ($1::text[])",
+    parameters: ['recipientHashes'],
+  },
+  recipientOfMessage: {
+    text: "select n.recipient_hash as \"recipient_hash\" from evenfall.notice n\nwhere n.message_id = $1 and n.recipient_hash is not null\nunion all\nselect e.evidence->>'recipientHash' from evenfall.effect e\nwhere e.state in ('claimed', 'unknown') and e.kind like 'mail.%' and e.evidence ? 'recipientHash'\n  and left(encode(sha256(convert_to(e.key, 'UTF8')), 'hex'), 40) = substring($1 from '^<([0-9a-f]{40})@')\nlimit 1",
+    parameters: ['messageId'],
+  },
+  holdRecipient: {
+    text: "select evenfall.hold_recipient($1)::text as \"held\"",
+    parameters: ['recipientHash'],
+  },
+  holdRecipientOfMark: {
+    text: "select evenfall.hold_recipient(m.recipient_hash)::text as \"held\" from evenfall.mark_notice m where m.mark_id = $1",
+    parameters: ['markId'],
+  },
+  bouncedRecipientOfMark: {
+    text: "select s.recipient_hash from evenfall.mark_notice m\njoin evenfall.suppressed_recipient s on s.recipient_hash = m.recipient_hash and s.why = 'bounce'\nwhere m.mark_id = $1",
+    parameters: ['markId'],
+  },
+  suppressRecipient: {
+    text: "insert into evenfall.suppressed_recipient as s (recipient_hash, why, at) values ($1, $2, $3)\non conflict (recipient_hash) do update set why = excluded.why, at = excluded.at\n  where s.why = 'complaint' and excluded.why = 'bounce'\nreturning s.recipient_hash",
+    parameters: ['recipientHash', 'why', 'now'],
+  },
+  lockMarksTold: {
+    text: "select d.id, d.team_id from evenfall.team_deletion d\nwhere d.id in (select m.mark_id from evenfall.mark_notice m where m.recipient_hash = $1)\n  and d.state in ('marking', 'noticed')\norder by d.id for update",
+    parameters: ['recipientHash'],
+  },
+  noteBounced: {
+    text: "with meant as (\n  select n.id from evenfall.notice n where n.message_id = $1\n  union\n  (select n.id from evenfall.notice n where n.recipient_hash = $2 and $1::text is null\n   order by n.at desc, n.id desc limit 1)\n  union\n  select m.notice_id from evenfall.mark_notice m\n  where m.recipient_hash = $2 and m.state in ('marking', 'noticed', 'deleting')\n), noted as (\n  update evenfall.notice n set bounced_at = $3 from meant where n.id = meant.id and n.bounced_at is null\n  returning n.id, n.kind, n.subject, n.occasion, n.team_id\n)\nselect noted.kind as \"kind\", noted.subject as \"subject\", noted.occasion as \"occasion\", noted.team_id as \"team_id\",\n  m.mark_id as \"mark_id\", m.state as \"mark\"\nfrom noted left join evenfall.mark_notice m on m.notice_id = noted.id\norder by noted.id",
+    parameters: ['messageId', 'recipientHash', 'now'],
+  },
+  noteComplained: {
+    text: "update evenfall.notice n set complained_at = $1\nwhere n.complained_at is null and n.id in (\n  select by_id.id from evenfall.notice by_id where by_id.message_id = $2\n  union\n  (select last.id from evenfall.notice last where last.recipient_hash = $3 and $2::text is null\n   order by last.at desc, last.id desc limit 1))\nreturning n.kind, n.subject, n.occasion, n.team_id",
+    parameters: ['now', 'messageId', 'recipientHash'],
+  },
   deadLetterToTell: {
     text: "select id, job_id, kind, team_id, attempts, error, created_at, resolved_at from evenfall.dead_letter where id = $1",
     parameters: ['id'],
@@ -652,11 +780,11 @@ export const queries = {
     parameters: ['customerIds'],
   },
   liveMark: {
-    text: "select id, state, owner_id, announced_delete_at, delete_after, customer_ids from evenfall.team_deletion\nwhere team_id = $1 and state in ('marking', 'noticed', 'deleting')",
+    text: "select id, team_id, state, owner_id, announced_delete_at, delete_after, customer_ids from evenfall.team_deletion\nwhere team_id = $1 and state in ('marking', 'noticed', 'deleting')",
     parameters: ['teamId'],
   },
   openMark: {
-    text: "insert into evenfall.team_deletion (team_id, owner_id, marked_at, announced_delete_at)\nvalues ($1, $2, $3, $3::timestamptz + $4::text::interval)\non conflict (team_id) where state in ('marking', 'noticed', 'deleting') do nothing\nreturning id, state, owner_id, announced_delete_at, delete_after, customer_ids",
+    text: "insert into evenfall.team_deletion (team_id, owner_id, marked_at, announced_delete_at)\nvalues ($1, $2, $3, $3::timestamptz + $4::text::interval)\non conflict (team_id) where state in ('marking', 'noticed', 'deleting') do nothing\nreturning id, team_id, state, owner_id, announced_delete_at, delete_after, customer_ids",
     parameters: ['teamId', 'ownerId', 'now', 'deletionNotice'],
   },
   lockMark: {
@@ -676,7 +804,7 @@ export const queries = {
     parameters: ['userId'],
   },
   startClock: {
-    text: "update evenfall.team_deletion\nset state = 'noticed', notice_sent_at = $1,\n    delete_after = greatest(announced_delete_at, $1::timestamptz + $2::text::interval)\nwhere id = $3 and state = 'marking'\nreturning delete_after as \"delete_after\"",
+    text: "update evenfall.team_deletion d\nset state = 'noticed', notice_sent_at = $1,\n    delete_after = greatest(announced_delete_at, $1::timestamptz + $2::text::interval)\nwhere id = $3 and state = 'marking'\n  and not exists (\n    select from evenfall.mark_notice m\n    join evenfall.suppressed_recipient s on s.recipient_hash = m.recipient_hash and s.why = 'bounce'\n    where m.mark_id = d.id)\nreturning delete_after as \"delete_after\"",
     parameters: ['sentAt', 'deletionNotice', 'id'],
   },
   clearMark: {
@@ -849,6 +977,10 @@ export const queries = {
   },
   forgetOldProtections: {
     text: "with old as (\n  select p.ctid from evenfall.team_protection p\n  where p.until < $1 and p.until >= coalesce($2::timestamptz, '-infinity')\n  order by p.until limit $3 for update skip locked\n), gone as (\n  delete from evenfall.team_protection p using old where p.ctid = old.ctid returning p.until as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldSuppressions: {
+    text: "with old as (\n  select s.ctid from evenfall.suppressed_recipient s\n  where s.at < $1 and s.at >= coalesce($2::timestamptz, '-infinity')\n  order by s.at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.suppressed_recipient s using old where s.ctid = old.ctid returning s.at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
     parameters: ['before', 'after', 'batch'],
   },
   customerOfTeam: {
@@ -1356,6 +1488,12 @@ export interface ClearMarkOfTeamRow {
   id: number;
 }
 
+export interface AllowRecipientRow {
+  why: string;
+  at: Date;
+  now: Date;
+}
+
 export interface DeclareScheduleRow {
   name: string;
 }
@@ -1770,6 +1908,7 @@ export interface Machine {
    * marking, noticed → cleared.
    */
   clearMarkOfTeam(parameters: { now: Date; why: string; teamId: string }): Promise<ClearMarkOfTeamRow[]>;
+  allowRecipient(parameters: { recipientHash: string }): Promise<AllowRecipientRow[]>;
   /**
    * A schedule seen for the first time is due from now on. A known one keeps its pattern until its occurrences so
    * far are accounted for: see moveSchedule.
@@ -2213,6 +2352,10 @@ export const machine = {
   clearMarkOfTeam: {
     text: "update evenfall.team_deletion set state = 'cleared', cleared_at = $1, cleared_why = $2\nwhere team_id = $3 and state in ('marking', 'noticed')\nreturning id",
     parameters: ['now', 'why', 'teamId'],
+  },
+  allowRecipient: {
+    text: "delete from evenfall.suppressed_recipient where recipient_hash = $1\nreturning why, at, clock_timestamp() as \"now\"",
+    parameters: ['recipientHash'],
   },
   declareSchedule: {
     text: "insert into evenfall.schedule (name, pattern) values ($1, $2)\non conflict (name) do nothing\nreturning name",

@@ -111,6 +111,21 @@ export const variables = {
   }),
   SMTP_URL: url('smtp:', 'smtps:').optional().meta({ about: 'Where mail goes out.' }),
   MAIL_FROM: z.string().min(3).optional().meta({ about: 'The sender of all mail; needed with SMTP_URL.' }),
+  MAIL_WEBHOOK_SECRET: z
+    .string()
+    .transform((text) => text.split(',').map((secret) => secret.trim()))
+    .refine((secrets) => secrets.every((secret) => secret.length >= 16), {
+      error: 'must have at least 16 characters; two are comma-separated',
+    })
+    .optional()
+    .meta({
+      about:
+        'The password of /webhooks/mail, where the mail provider tells of bounces; both, comma-separated, while one is rotated. Needs SECRET_KEY.',
+    }),
+  NOTICE_FALLBACK_EMAIL: z
+    .email('must be one mail address')
+    .optional()
+    .meta({ about: 'Who gets a deletion notice whose owner cannot be written to.' }),
   ALERT_EMAIL: z
     .email('must be one mail address')
     .optional()
@@ -308,6 +323,9 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
   }
   if (role === 'web' && production && config.PUBLIC_URL !== undefined && config.SECRET_KEY === undefined) {
     problems.push('SECRET_KEY: is missing, and the keep links in mails need it');
+  }
+  if (role === 'web' && config.MAIL_WEBHOOK_SECRET !== undefined && config.SECRET_KEY === undefined) {
+    problems.push('SECRET_KEY: is missing, and MAIL_WEBHOOK_SECRET needs it: recipients are kept as hashes');
   }
   if (role !== 'worker') return problems.concat(embeddedProblems(config, production));
   if (config.SMTP_URL !== undefined && config.MAIL_FROM === undefined) {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { buildPolicy } from '../src/cli/parts.ts';
 import { readConfig } from '../src/config.ts';
 import type { Role } from '../src/config.ts';
+import { defaultPolicy } from '../src/core/policy.ts';
 
 const env = {
   DATABASE_URL: 'postgres://localhost/app',
@@ -67,4 +69,24 @@ test('what compose.yaml only stands in for is refused in production, by name and
     '  DASHBOARD_USERS: is still the placeholder, which is refused in production',
     '  SECRET_KEY: is still the placeholder, which is refused in production',
   ]);
+});
+
+test('the door for bounces needs a long secret and the key that recipients are hashed with', () => {
+  const [secret, next] = ['a-secret-for-bounces', 'the-next-secret-for-bounces'];
+  expect(problems('web', { MAIL_WEBHOOK_SECRET: `${secret}, ${next}` })).toEqual([]);
+  expect(problems('web', { SECRET_KEY: '', MAIL_WEBHOOK_SECRET: secret })).toEqual([
+    '  SECRET_KEY: is missing, and MAIL_WEBHOOK_SECRET needs it: recipients are kept as hashes',
+  ]);
+  expect(problems('web', { MAIL_WEBHOOK_SECRET: `${secret},short` })).toEqual([
+    '  MAIL_WEBHOOK_SECRET: must have at least 16 characters; two are comma-separated',
+  ]);
+  expect(problems('worker', { NOTICE_FALLBACK_EMAIL: 'desk@acme.example, more@acme.example' })).toEqual([
+    '  NOTICE_FALLBACK_EMAIL: must be one mail address',
+  ]);
+});
+
+test('the fallback recipient is a policy, and nobody when it is not set', () => {
+  const given = readConfig('worker', { NOTICE_FALLBACK_EMAIL: 'desk@acme.example' }, env);
+  expect(buildPolicy(given)).toEqual({ ...defaultPolicy, noticeFallbackEmail: 'desk@acme.example' });
+  expect(buildPolicy(readConfig('worker', {}, env))).toEqual(defaultPolicy);
 });

@@ -34,7 +34,7 @@ where evenfall.team_of_customer(c.id, (select m.team_id from evenfall.customer m
 update evenfall.customer set has_paid = true where id = any (@customer_ids::text[]) and not has_paid returning id;
 
 -- name: liveMark
-select id, state, owner_id, announced_delete_at, delete_after, customer_ids from evenfall.team_deletion
+select id, team_id, state, owner_id, announced_delete_at, delete_after, customer_ids from evenfall.team_deletion
 where team_id = @team_id and state in ('marking', 'noticed', 'deleting');
 
 -- name: openMark
@@ -43,7 +43,7 @@ where team_id = @team_id and state in ('marking', 'noticed', 'deleting');
 insert into evenfall.team_deletion (team_id, owner_id, marked_at, announced_delete_at)
 values (@team_id, @owner_id?, @now, @now::timestamptz + @deletion_notice::text::interval)
 on conflict (team_id) where state in ('marking', 'noticed', 'deleting') do nothing
-returning id, state, owner_id, announced_delete_at, delete_after, customer_ids;
+returning id, team_id, state, owner_id, announced_delete_at, delete_after, customer_ids;
 
 -- name: lockMark
 select id, state, owner_id, delete_after < @now::timestamptz as "is_due?" from evenfall.team_deletion
@@ -60,11 +60,16 @@ select evenfall.app_lock_team(@team_id)::text as "locked?";
 select evenfall.app_lock_user(@user_id)::text as "locked?";
 
 -- name: startClock
--- marking → noticed, when the notice was really sent: never earlier than the date that it prints.
-update evenfall.team_deletion
+-- marking → noticed, when the notice was really sent: never earlier than the date that it prints. Not when it bounced:
+-- the mail provider may be faster than whoever sent it (holdRecipientOfMark comes first).
+update evenfall.team_deletion d
 set state = 'noticed', notice_sent_at = @sent_at,
     delete_after = greatest(announced_delete_at, @sent_at::timestamptz + @deletion_notice::text::interval)
 where id = @id and state = 'marking'
+  and not exists (
+    select from evenfall.mark_notice m
+    join evenfall.suppressed_recipient s on s.recipient_hash = m.recipient_hash and s.why = 'bounce'
+    where m.mark_id = d.id)
 returning delete_after as "delete_after!";
 
 -- name: clearMark

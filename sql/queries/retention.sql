@@ -1,7 +1,8 @@
 -- What forgets what is old (docs/operations.md, "How long things are kept"). Each statement but the first is one batch of
--- one table: the oldest rows that may go, from @after on, strictly before @before. It rides an index of 0005_retention.sql
--- and waits for nobody: rows that others have locked are passed over, and go with another run. @after, the last batch's
--- `up_to`, spares the next one from stepping over what is deleted and cannot be cleaned up yet, and over what stays.
+-- one table: the oldest rows that may go, from @after on, strictly before @before. It rides an index made for it
+-- (0005_retention.sql, 0009_bounces.sql) and waits for nobody: rows that others have locked are passed over, and go with
+-- another run. @after, the last batch's `up_to`, spares the next one from stepping over what is deleted and cannot be
+-- cleaned up yet, and over what stays.
 
 -- name: horizons
 -- Before when what is kept for so long is old. A business clock that is ahead forgets nothing: most rows bear the
@@ -166,5 +167,15 @@ with old as (
   order by p.until limit @batch for update skip locked
 ), gone as (
   delete from evenfall.team_protection p using old where p.ctid = old.ctid returning p.until as at
+)
+select count(*)::int as "rows!", max(at) as "up_to?" from gone;
+
+-- name: forgetOldSuppressions
+with old as (
+  select s.ctid from evenfall.suppressed_recipient s
+  where s.at < @before and s.at >= coalesce(@after?::timestamptz, '-infinity')
+  order by s.at limit @batch for update skip locked
+), gone as (
+  delete from evenfall.suppressed_recipient s using old where s.ctid = old.ctid returning s.at
 )
 select count(*)::int as "rows!", max(at) as "up_to?" from gone;

@@ -149,7 +149,7 @@ async function tellOfLive(
 
 /** Takes a mark back, where there is one, and says so. */
 export async function clear(
-  ctx: Context,
+  ctx: Pick<Context, 'now' | 'history'>,
   tx: Queries,
   { teamId, markId, why }: { teamId: string; markId: number | undefined; why: string },
 ): Promise<void> {

@@ -227,6 +227,19 @@ effect
   .option('--did-not')
   .action(run(async (id, options) => (await import('./commands/dead.ts')).effectSettleCommand(id, options)));
 
+const mail = program
+  .command('mail')
+  .description('who is not written to, since mail to them bounced or they complained');
+mail
+  .command('allow')
+  .description('lets an address be written to again')
+  .argument('<address>')
+  .requiredOption('--why <text>')
+  .option('--json')
+  .action(
+    run(async (address, options) => (await import('./commands/mail.ts')).mailAllowCommand(address, options)),
+  );
+
 // a mistyped word would be taken for an argument of the one that is meant without a word
 for (const group of [fuse, dead, findings]) {
   group.hook('preSubcommand', ({ args: [word = ''] }) => {

@@ -3,6 +3,7 @@ export const findingKinds = {
   'stripe-veto': 'Stripe knows a live subscription where our data has none: nothing is deleted.',
   'deleted-while-subscribed': 'Stripe showed a live subscription right after a team was deleted.',
   'nobody-to-notify': 'A team is due to be marked, and there is nobody to write to.',
+  'bounced-too-late': 'The notice of a team bounced when its deletion had begun or was over.',
   'jobs-waiting': 'Jobs have been waiting for half an hour for something that is down.',
   'fuse-blown': 'Too many destructive acts in a day: the kind waits for a person.',
 } as const;

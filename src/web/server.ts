@@ -14,6 +14,7 @@ import { jobsApi } from './jobs.ts';
 import { keepRoutes } from './keep.ts';
 import { listen } from './listen.ts';
 import type { Listening } from './listen.ts';
+import { mailWebhooks } from './mail-webhooks.ts';
 import { createMetrics, metricsRoute } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { Problem, answerError } from './problem.ts';
@@ -27,6 +28,7 @@ export interface WebSettings {
   readonly API_TOKEN?: string | undefined;
   readonly DASHBOARD_USERS?: readonly DashboardUser[] | undefined;
   readonly EVENFALL_CLOCK_FILE?: string | undefined;
+  readonly MAIL_WEBHOOK_SECRET?: readonly string[] | undefined;
   readonly POLICY_INACTIVE_TEAM_AGE: string;
   readonly PUBLIC_URL?: string | undefined;
   readonly SECRET_KEY?: string | undefined;
@@ -76,13 +78,24 @@ export async function startWeb(options: WebOptions): Promise<Listening> {
       overwrite: false,
     }),
   );
-  // before the limit of the others: Stripe's events are larger than anything that is sent to the API
+  const clockOffsetMs = clockOffsetOf(config.EVENFALL_CLOCK_FILE);
+  // before the limit of the others: events are larger than anything that is sent to the API
   app.route(
     '/',
     stripeWebhooks({
       database,
       secrets: config.STRIPE_WEBHOOK_SECRET,
       livemode: config.STRIPE_SECRET_KEY === undefined ? undefined : /_live_/.test(config.STRIPE_SECRET_KEY),
+    }),
+  );
+  app.route(
+    '/',
+    mailWebhooks({
+      database,
+      secrets: config.MAIL_WEBHOOK_SECRET,
+      secretKey: config.SECRET_KEY,
+      clockOffsetMs,
+      log,
     }),
   );
   app.use(
@@ -100,7 +113,7 @@ export async function startWeb(options: WebOptions): Promise<Listening> {
       database,
       secret: config.SECRET_KEY,
       inactiveTeamAge: config.POLICY_INACTIVE_TEAM_AGE,
-      clockOffsetMs: clockOffsetOf(config.EVENFALL_CLOCK_FILE),
+      clockOffsetMs,
     }),
   );
   app.route(

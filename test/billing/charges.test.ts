@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { chargesTo, endsUnpaid } from '../../src/billing/charges.ts';
-import { recipientOf } from '../../src/billing/recipient.ts';
+import { candidatesOf, recipientOf } from '../../src/billing/recipient.ts';
 import type { Card, Customer, Subscription } from '../../src/core/stripe.ts';
 
 const expiresAt = new Date('2028-03-01T00:00:00Z');
@@ -104,6 +104,41 @@ test.for([
 ] as const)(
   'an owner with the address %j, active: %s, is written to at %s',
   ([ownerEmail, ownerIsActive, to]) => {
-    expect(recipientOf({ ownerEmail, ownerIsActive }, 'books@harbour.example')).toBe(to);
+    const candidates = candidatesOf({ ownerEmail, ownerIsActive }, 'books@harbour.example');
+    expect(recipientOf(candidates, () => undefined)).toEqual({ to });
   },
 );
+
+test.for([
+  [{}, { to: 'olive@harbour.example' }],
+  [{ 'olive@harbour.example': 'bounce' }, { to: 'books@harbour.example' }],
+  [{ 'books@harbour.example': 'complaint' }, { to: 'olive@harbour.example' }],
+  [
+    { 'olive@harbour.example': 'bounce', 'books@harbour.example': 'bounce' },
+    { suppressed: { why: 'nobody can be written to: mail to every known address bounces' } },
+  ],
+  [
+    { 'olive@harbour.example': 'complaint', 'books@harbour.example': 'bounce' },
+    {
+      suppressed: {
+        why: 'nobody can be written to: mail to every known address bounces or was complained of',
+      },
+    },
+  ],
+] as const)('with %o nobody suppressed is written to: %o', ([suppressed, expected]) => {
+  const candidates = candidatesOf(
+    { ownerEmail: 'olive@harbour.example', ownerIsActive: true },
+    'books@harbour.example',
+  );
+  const dates = { 'olive@harbour.example': expiresAt, 'books@harbour.example': nextPeriod };
+  const found = recipientOf(candidates, (to) => {
+    const why = (suppressed as Record<string, string>)[to];
+    return why === undefined ? undefined : { why, at: dates[to as keyof typeof dates] };
+  });
+  expect(found).toMatchObject(expected);
+  // the later of the two: a bounce since then is something new to tell
+  if ('suppressed' in expected) {
+    const latest = new Date(Math.max(expiresAt.getTime(), nextPeriod.getTime()));
+    expect(found).toMatchObject({ suppressed: { since: latest } });
+  }
+});

@@ -38,6 +38,7 @@ const complete = {
   SECRET_KEY: 'the-secret-of-the-links',
   SMTP_URL: inbox.smtpUrl,
   MAIL_FROM: 'Acme <billing@acme.example>',
+  MAIL_WEBHOOK_SECRET: 'the-secret-of-the-bounces',
   ALERT_EMAIL: 'people@acme.example',
   ALERT_WEBHOOK_URL: '',
   PUBLIC_URL: 'https://evenfall.acme.example',
@@ -215,6 +216,14 @@ describe('settings', () => {
       'warning PUBLIC_URL',
     ]);
     for (const { fix } of found) expect(fix).toBeTruthy();
+  });
+
+  test('[P3] where mail goes out and nobody hears of what bounces: a warning', async () => {
+    vi.stubEnv('MAIL_WEBHOOK_SECRET', '');
+    expect(await complaints()).toMatchObject({
+      code: 0,
+      lines: [expect.stringMatching(/^mail warning MAIL_WEBHOOK_SECRET: is not set: nobody hears/)],
+    });
   });
 
   test('[P7] neither secrets nor addresses are printed, whatever fails', async () => {

@@ -146,7 +146,7 @@ test('every command in the text is one that there is, with options that it takes
   );
   const asked = new Map<string, Set<string>>();
   for (const call of calls) {
-    const [command = ''] = /^[a-z-]+(?<=dead|findings|fuse|effect)(?: [a-z]+)|^[a-z-]+/.exec(call) ?? [];
+    const [command = ''] = /^[a-z-]+(?<=dead|findings|fuse|effect|mail)(?: [a-z]+)|^[a-z-]+/.exec(call) ?? [];
     const options = asked.get(command) ?? new Set();
     for (const [option] of call.matchAll(/--[a-z-]+/g)) options.add(option);
     asked.set(command, options);

@@ -40,6 +40,7 @@ export async function openScene() {
     PORT: '0',
     API_TOKEN: randomBytes(16).toString('hex'),
     STRIPE_WEBHOOK_SECRET: 'whsec_pages',
+    MAIL_WEBHOOK_SECRET: randomBytes(16).toString('hex'),
     SMTP_URL: inbox.smtpUrl,
     MAIL_FROM: 'Acme Boards <billing@acme.example>',
     ALERT_EMAIL: 'operators@acme.example',

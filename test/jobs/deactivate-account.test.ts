@@ -386,6 +386,22 @@ describe('the mail', () => {
     ]);
   });
 
+  test('to an address that bounces: not sent, with the reason, and all is done', async () => {
+    const { id, email, sub } = await leaver();
+    await rows.suppress(email);
+    expect(await deactivate(id)).toMatchObject({
+      state: 'done',
+      outcome: { detail: { mail: 'suppressed', cancelled: 1 } },
+    });
+    expect([await account(id), cancels(sub), inbox.messages]).toEqual([ended, 1, []]);
+    expect(await notices()).toMatchObject([
+      {
+        state: 'suppressed',
+        reason: 'nobody can be written to: mail to every known address bounces',
+      },
+    ]);
+  });
+
   test('refused: it does not look like a failed cancellation; mended and replayed, it goes out', async () => {
     const { id, sub } = await leaver();
     inbox.faults.add({ kind: 'refuse', code: 550, at: 'rcpt' });

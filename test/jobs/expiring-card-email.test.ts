@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { expiringCardEmail } from '../../jobs/expiring-card-email.ts';
 import type { Failpoint } from '../../src/core/failpoints.ts';
+import { appRows } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { app, everythingKept, seconds, startMailing } from '../support/mailing.ts';
 import { testHash } from '../support/machine.ts';
@@ -17,7 +18,7 @@ const before = (ms: number) => new Date(expiresAt.getTime() - ms);
 
 beforeEach(async () => {
   await sql`truncate evenfall.job, evenfall.effect, evenfall.history, evenfall.dead_letter, evenfall.notice,
-    evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker`;
+    evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker, evenfall.suppressed_recipient`;
   await sql`truncate public.teams, public.users cascade`;
   standIn.reset();
   inbox.clear();
@@ -219,6 +220,25 @@ describe('the mail', () => {
         state: 'sent',
         reason: null,
         recipientHash: testHash('olive@harbour.example'),
+      },
+    ]);
+  });
+
+  test('the owner and then the customer have complained: the next is written to, then nobody, with the reason', async () => {
+    const rows = appRows(sql);
+    await rows.suppress('olive@harbour.example', 'complaint');
+    await scene();
+    await sweepAndRun();
+    expect(inbox.messages.map(({ envelope }) => envelope.to)).toEqual([['books@harbour.example']]);
+    await rows.suppress('books@harbour.example', 'complaint');
+    await scene({ owner: null });
+    await sweepAndRun();
+    expect(inbox.messages).toHaveLength(1);
+    expect(await notices()).toMatchObject([
+      { state: 'sent' },
+      {
+        state: 'suppressed',
+        reason: 'nobody can be written to: mail to every known address was complained of',
       },
     ]);
   });

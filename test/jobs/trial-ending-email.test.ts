@@ -3,6 +3,7 @@ import { trialEndingEmail } from '../../jobs/trial-ending-email.ts';
 import type { Failpoint } from '../../src/core/failpoints.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { createMailer } from '../../src/mail/mailer.ts';
+import { appRows } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { app, everythingKept, seconds, startMailing } from '../support/mailing.ts';
 import { testHash } from '../support/machine.ts';
@@ -10,6 +11,7 @@ import { testHash } from '../support/machine.ts';
 const { database, sql } = await createTestDatabase();
 const mailing = await startMailing(database, sql);
 const { inbox, standIn } = mailing;
+const rows = appRows(sql);
 const kind = trialEndingEmail.name;
 
 const day = 86_400_000;
@@ -18,7 +20,7 @@ const before = (ms: number) => new Date(trialEnd.getTime() - ms);
 
 beforeEach(async () => {
   await sql`truncate evenfall.job, evenfall.effect, evenfall.history, evenfall.dead_letter, evenfall.notice,
-    evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker`;
+    evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker, evenfall.suppressed_recipient`;
   await sql`truncate public.teams, public.users cascade`;
   standIn.reset();
   inbox.clear();
@@ -453,6 +455,26 @@ describe('to whom', () => {
         reason: 'there is no active owner with an address, nor has the Stripe customer one',
       });
     }
+  });
+
+  test.for([
+    ["bounces: the customer's own", ['olive'], 'books@harbour.example'],
+    ['bounces, of both: nobody', ['olive', 'books'], undefined],
+  ] as const)('an address that %s, and the job succeeds', async ([, names, to]) => {
+    for (const name of names) await rows.suppress(`${name}@harbour.example`);
+    await scene();
+    await sweepAndRun();
+    expect(inbox.messages.map(({ envelope }) => envelope.to)).toEqual(to ? [[to]] : []);
+    expect((await notices())[0]).toMatchObject(
+      to
+        ? { state: 'sent', recipientHash: testHash(to) }
+        : {
+            state: 'suppressed',
+            reason: 'nobody can be written to: mail to every known address bounces',
+            recipientHash: null,
+          },
+    );
+    expect(await mailJobs()).toMatchObject([{ state: to ? 'done' : 'skipped' }]);
   });
 
   test('whoever owns the team when it is sent', async () => {

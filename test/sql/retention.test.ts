@@ -24,6 +24,7 @@ import {
   retentionWorld,
   runRow,
   samples,
+  suppressedRow,
   tables,
 } from '../support/retention.ts';
 import { bindStatements } from '../support/sql.ts';
@@ -83,6 +84,7 @@ const worlds = fc.record({
   events: some(age),
   acts: some(age),
   answers: some(age),
+  suppressed: some(age),
   batch: fc.integer({ min: 1, max: 3 }),
 });
 type World = typeof worlds extends fc.Arbitrary<infer T> ? T : never;
@@ -173,6 +175,10 @@ function expected(world: World): Record<string, string[]> {
       '',
       world.answers.map((at) => at >= 0),
     ),
+    suppressed_recipient: named(
+      '',
+      world.suppressed.map((at) => at >= 0),
+    ),
   };
 }
 
@@ -183,6 +189,7 @@ const keyOf: Record<string, string> = {
   team_protection: 'team_id',
   fuse_act: 'subject',
   idempotency: 'key',
+  suppressed_recipient: 'recipient_hash',
 };
 
 async function build(world: World): Promise<void> {
@@ -257,6 +264,10 @@ async function build(world: World): Promise<void> {
   await put(
     'idempotency',
     world.answers.map((at, n) => idempotencyRow(n, plus(forAnswers, at))),
+  );
+  await put(
+    'suppressed_recipient',
+    world.suppressed.map((at, n) => suppressedRow(n, plus(forHistory, at))),
   );
 }
 

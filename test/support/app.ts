@@ -1,10 +1,12 @@
 import type postgres from 'postgres';
+import { testHash } from './machine.ts';
 
 /** All rows of the mirror and of the ledgers. */
 export async function clearRecords(sql: postgres.Sql): Promise<void> {
   await sql`truncate evenfall.job, evenfall.effect, evenfall.history, evenfall.dead_letter, evenfall.notice,
     evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker, evenfall.backfill,
-    evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding`;
+    evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding,
+    evenfall.suppressed_recipient`;
 }
 
 /** Makes rows of the example app, and the mirror's rows that belong to them. */
@@ -47,6 +49,13 @@ export function appRows(sql: postgres.Sql) {
     async freshPicture(): Promise<void> {
       await sql`
         insert into evenfall.backfill (phase, finished_at) values ('finished', clock_timestamp())`;
+    },
+
+    /** As if the mail provider had told of the address. */
+    async suppress(address: string, why: 'bounce' | 'complaint' = 'bounce'): Promise<void> {
+      await sql`
+        insert into evenfall.suppressed_recipient (recipient_hash, why, at)
+        values (${testHash(address)}, ${why}, clock_timestamp())`;
     },
 
     async exists(table: 'teams' | 'users', id: string): Promise<boolean> {

@@ -11,8 +11,11 @@ import { lease } from '../../src/queue/heartbeat.ts';
 import { Runner } from '../../src/queue/runner.ts';
 import type { Ended, RunnerOptions } from '../../src/queue/runner.ts';
 
-/** Of addresses, with a key of the tests' own. */
-export const testHash = (text: string) => keyedHash('the-secret-of-the-tests', text);
+/** What SECRET_KEY is to the worker of the tests. */
+export const testSecretKey = 'the-secret-of-the-tests';
+
+/** Of addresses, keyed with it. */
+export const testHash = (text: string) => keyedHash(testSecretKey, text);
 
 export const testKeepLink = (markId: number) => `https://evenfall.example/keep/${markId}`;
 

@@ -38,6 +38,7 @@ export const samples: Readonly<
   finding: { keptFor: 'history', row: findingRow, at: 'acknowledged_at' },
   team_deletion: { keptFor: 'history', row: (id, at) => markRow(id, 'cleared', at), at: 'cleared_at' },
   team_protection: { keptFor: 'history', row: protectionRow, at: 'until' },
+  suppressed_recipient: { keptFor: 'history', row: suppressedRow, at: 'at' },
 };
 export const tables = Object.keys(samples);
 
@@ -159,6 +160,10 @@ export function findingRow(id: number, acknowledgedAt: Date | null) {
 
 export function protectionRow(n: number, until: Date | null) {
   return { team_id: String(n), kind: 'hold', until, why: 'a case', who: 'ann', at: '2020-01-01T00:00:00Z' };
+}
+
+export function suppressedRow(n: number, at: Date) {
+  return { recipient_hash: String(n), why: 'bounce', at };
 }
 
 export function historyRow(id: number, at: Date) {

@@ -19,7 +19,7 @@ export async function serviceSections(config: Partial<Config>): Promise<Section[
     section('policies', async () => policyDiagnoses(config)),
     section('queues', () => redisDiagnoses(config)),
     section('stripe', () => stripeDiagnoses(config)),
-    section('mail', () => mailDiagnoses(config)),
+    section('mail', async () => [...(await mailDiagnoses(config)), ...bounceDiagnoses(config)]),
     section('alerts', async () => alertDiagnoses(config)),
     section('callback', () => callbackDiagnoses(config)),
     section('heartbeats', async () => heartbeatDiagnoses(config)),
@@ -118,6 +118,17 @@ async function mailDiagnoses({ SMTP_URL: smtpUrl, MAIL_FROM: from }: Partial<Con
       },
     ];
   }
+}
+
+/** Where mail goes out, some of it comes back. */
+function bounceDiagnoses(config: Partial<Config>): Diagnosis[] {
+  const { SMTP_URL: smtpUrl, MAIL_WEBHOOK_SECRET: secrets } = config;
+  const about = 'MAIL_WEBHOOK_SECRET';
+  if (smtpUrl === undefined) return [];
+  if (secrets !== undefined) return [{ level: 'ok', about, message: `${secrets.length} set` }];
+  const message = 'is not set: nobody hears that a notice bounced, and its team is deleted all the same';
+  const fix = 'set it, and let the mail provider tell of bounces at /webhooks/mail';
+  return [{ level: 'warning', about, message, fix }];
 }
 
 function alertDiagnoses({ ALERT_EMAIL: email, ALERT_WEBHOOK_URL: hook }: Partial<Config>): Diagnosis[] {
