@@ -47,13 +47,11 @@ export function readAnswer({ status, text }: HttpAnswer, asked: Question): AppAn
 
 /** A page to log in, or of an app that answers everything with its front page, is no consent. */
 function readConsent(text: string | undefined, status: number, asked: Question): AppAnswer {
-  if (text === undefined)
-    throw misconfigured(status, asked, 'more than 4 KB. Answer without a body, or with JSON');
+  if (text === undefined) throw misconfigured(status, asked, 'more than 4 KB, where no body is enough');
   const body = text.trim();
   if (!/^[<{]/.test(body)) return {};
   const answer = objectIn(body);
-  if (!answer)
-    throw misconfigured(status, asked, 'something that is not JSON. Is APP_CALLBACK_URL the callback?');
+  if (!answer) throw misconfigured(status, asked, 'no JSON. Is APP_CALLBACK_URL the callback?');
   const { veto } = answer;
   return veto === undefined || veto === null || veto === false ? {} : { veto: sentence(veto) };
 }
@@ -65,12 +63,17 @@ function misconfigured(status: number, asked: Question, advice: string): Termina
 }
 
 function adviceOn(status: number): string {
-  if (status === 401 || status === 403) return 'is APP_CALLBACK_SECRET the one that the app checks with?';
-  if (status === 404 || status === 410)
-    return 'is APP_CALLBACK_URL the callback? What it does not know it must agree to';
-  if (status >= 300 && status < 400)
-    return 'redirects are not followed: set APP_CALLBACK_URL to where it leads';
-  return 'it must agree with 2xx or refuse with 409';
+  if (status >= 300 && status < 400) return 'set APP_CALLBACK_URL to where that leads: it is not followed';
+  switch (status) {
+    case 401:
+    case 403:
+      return 'is APP_CALLBACK_SECRET the one that the app checks with?';
+    case 404:
+    case 410:
+      return 'is APP_CALLBACK_URL the callback? What it does not know it must agree to';
+    default:
+      return 'it must agree with 2xx or refuse with 409';
+  }
 }
 
 function objectIn(text: string): Record<string, unknown> | undefined {

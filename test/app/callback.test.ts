@@ -194,7 +194,7 @@ describe('[P3] the answer', () => {
     );
     const error = await failure(ask());
     expect(error).toBeInstanceOf(Terminal);
-    expect(error.message).toContain('redirects are not followed');
+    expect(error.message).toContain('it is not followed');
     expect(app.asked).toHaveLength(1);
   });
 });

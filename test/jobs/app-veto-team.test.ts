@@ -208,7 +208,7 @@ describe('[P3] the app refuses a team', () => {
       await world.mirrorSubscription(team.customer);
       return refuses();
     });
-    await run(team);
+    expect(await run(team)).toMatchObject({ state: 'skipped' });
     expect(await world.mark(team.teamId)).toMatchObject({ clearedWhy: 'it has subscribed' });
     expect(await sql`select from evenfall.team_protection`).toEqual([]);
     expect(await world.history(team.teamId)).not.toContain('team.vetoed-by-app');
