@@ -2,7 +2,8 @@
  * Deletes a marked team after its date, then its owner where nothing else ties them to the app (seeds 4.7, 4.8).
  * Found by sql/sweeps/delete-inactive-team.sql. Asks Stripe, then locks mark, team and owner, reads every condition
  * again, and deletes through the contract's functions; what Stripe has against it takes the mark back. Asks once more
- * afterwards: a live subscription then is told to people at once, and keeps the owner.
+ * afterwards: a live subscription then is told to people at once, and keeps the owner. An owner who goes is erased: the
+ * deletion asks for it, with what the person's traces are found by.
  *
  * Safe to run twice: the team and the step of its mark change in one transaction, and so do the owner and the last
  * step; a later run goes on from the step that stands.
@@ -12,7 +13,7 @@
  * `evenfall dead replay N`: it goes on from where it stopped. Or Stripe did not answer for five days: nothing was
  * deleted without its answer; mend the cause, then replay.
  */
-import type { LiveMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
+import type { LiveMarkRow, OwnerToEndRow, TeamToEndRow } from '../sql/queries.gen.ts';
 import { address } from '../src/billing/recipient.ts';
 import {
   askStripe,
@@ -26,6 +27,7 @@ import {
   withoutPicture,
 } from '../src/billing/team-ending.ts';
 import type { Asked, HeldBack } from '../src/billing/team-ending.ts';
+import { askErasure } from '../src/billing/erasure.ts';
 import type { Context } from '../src/core/context.ts';
 import { Terminal, refusalOf } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -126,7 +128,7 @@ async function goOn(
   const alive = await lookAfterwards(ctx, id, mark, teamCustomers);
   const asked = await askAboutOwner(ctx, mark, teamCustomers);
   const outcome = await ctx
-    .transaction((tx) => endOwnerUnderLock(ctx, tx, id, mark, { ...asked, alive }))
+    .transaction((tx) => endOwnerUnderLock(ctx, tx, id, mark, { ...asked, alive, teamCustomers }))
     .catch((error: unknown) => refused(error, `user:${mark.ownerId ?? ''}`));
   return done({ mark: mark.id, team: 'deleted', owner: outcome });
 }
@@ -182,15 +184,17 @@ async function endOwnerUnderLock(
   tx: Context['sql'],
   id: string,
   mark: LiveMarkRow,
-  asked: AskedOwner & { alive: boolean },
+  asked: AskedOwner & { alive: boolean; teamCustomers: readonly string[] },
 ): Promise<string> {
   const { ownerId } = mark;
   await tx.lockMark({ id: mark.id, now: ctx.now });
   if (ownerId !== null) await tx.lockUser({ userId: ownerId });
   const old = await tooOld(tx, asked.at);
   if (old) throw old;
-  const outcome = await ownerOutcome(tx, { teamId: id, now: ctx.now }, ownerId, asked);
+  const [owner] = ownerId === null ? [] : await tx.ownerToEnd({ userId: ownerId });
+  const outcome = await ownerOutcome(tx, { teamId: id, now: ctx.now, ownerId }, owner, asked);
   if (outcome === 'deleted' && ownerId !== null) {
+    await askErasure(ctx, tx, { userId: ownerId, email: owner?.email, customerIds: asked.teamCustomers });
     await tx.deleteUser({ userId: ownerId });
     await ctx.history(tx, {
       what: 'user.deleted',
@@ -205,12 +209,11 @@ async function endOwnerUnderLock(
 
 async function ownerOutcome(
   tx: Context['sql'],
-  { teamId, now }: { teamId: string; now: Date },
-  ownerId: string | null,
+  { teamId, now, ownerId }: { teamId: string; now: Date; ownerId: string | null },
+  owner: OwnerToEndRow | undefined,
   asked: AskedOwner & { alive: boolean },
 ): Promise<string> {
   if (ownerId === null) return 'there was none';
-  const [owner] = await tx.ownerToEnd({ userId: ownerId });
   if (!owner) return 'is gone already';
   if (owner.kept !== null) return owner.kept;
   if ((await tx.holdsOnTeam({ teamId, now })).length > 0) return 'the team is held';

@@ -12,7 +12,7 @@
  */
 import type { TeamOfCustomerRow } from '../sql/queries.gen.ts';
 import { chargesTo } from '../src/billing/charges.ts';
-import { nobody, recipientOf } from '../src/billing/recipient.ts';
+import { nobody, ownerAt, recipientOf } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
 import { ifKnown } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -87,6 +87,7 @@ async function send(
   const { brand, last4, expMonth, expYear } = card;
   const happened = await ctx.notices.notify({
     ...notice,
+    userId: ownerAt(to, team),
     to,
     props: {
       timeZone: team?.timeZone ?? 'UTC',

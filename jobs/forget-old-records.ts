@@ -1,7 +1,7 @@
 /**
  * Forgets what is over and older than the policy keeps it: jobs with their dead letters, Stripe's events, what became of
  * schedules, acts that counted for the fuse, backfills (POLICY_KEEP_JOBS); effects and mails (POLICY_KEEP_EFFECTS);
- * history, acknowledged findings, marks and protections (POLICY_KEEP_HISTORY); answers to an Idempotency-Key (7 days).
+ * history, acknowledged findings, marks, protections and erasures (POLICY_KEEP_HISTORY); answers to an Idempotency-Key (7 days).
  * What is live, open or unknown stays, however old. docs/operations.md, "How long things are kept", has each table's reason.
  *
  * A thousand rows a statement, each its own short transaction; rows that others have locked are passed over, and go with
@@ -91,6 +91,7 @@ const records: readonly Records[] = [
   { table: 'finding', keptFor: 'history', forget: (sql, batch) => sql.forgetOldFindings(batch) },
   { table: 'team_deletion', keptFor: 'history', forget: (sql, batch) => sql.forgetOldMarks(batch) },
   { table: 'team_protection', keptFor: 'history', forget: (sql, batch) => sql.forgetOldProtections(batch) },
+  { table: 'erasure', keptFor: 'history', forget: (sql, batch) => sql.forgetOldErasures(batch) },
 ];
 
 async function horizonsOf({ sql, now, policy }: Context): Promise<HorizonsRow> {

@@ -12,7 +12,7 @@
  * --happened|--did-not`, then `evenfall dead replay N`. Until then nothing of the team is deleted.
  */
 import type { OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
-import { recipientOf } from '../src/billing/recipient.ts';
+import { ownerAt, recipientOf } from '../src/billing/recipient.ts';
 import {
   clear,
   firstLook,
@@ -157,6 +157,7 @@ async function announce(ctx: Context, team: TeamToEndRow, mark: OpenMarkRow, to:
     subject: `team:${team.id}`,
     occasion: mark.announcedDeleteAt.toISOString(),
     teamId: team.id,
+    userId: ownerAt(to, team),
     to,
     props: {
       timeZone: team.timeZone ?? 'UTC',

@@ -10,7 +10,7 @@
  * again whether the mail is still due.
  */
 import { chargedTo } from '../src/billing/charges.ts';
-import { nobody, recipientOf } from '../src/billing/recipient.ts';
+import { nobody, ownerAt, recipientOf } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
 import { ifKnown } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -97,6 +97,7 @@ async function send(
 
   const happened = await ctx.notices.notify({
     ...notice,
+    userId: ownerAt(to, team),
     to,
     props: {
       now: ctx.now,

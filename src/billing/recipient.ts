@@ -12,6 +12,15 @@ export function recipientOf(owner: Owner | undefined, customerEmail: string | nu
   return (owner?.ownerIsActive ? address(owner.ownerEmail) : undefined) ?? address(customerEmail);
 }
 
+/** The owner's id, where that address is the owner's own, wherever it was found: an erasure finds the mail by it. */
+export function ownerAt(
+  to: string,
+  owner: { readonly ownerId: string | null; readonly ownerEmail: string | null } | undefined,
+): string | null {
+  const isTheirs = address(owner?.ownerEmail ?? null)?.toLowerCase() === to.toLowerCase();
+  return isTheirs ? (owner?.ownerId ?? null) : null;
+}
+
 /** Why there is nobody, for the ledger. */
 export const nobody = 'there is no active owner with an address, nor has the Stripe customer one';
 

@@ -50,7 +50,7 @@ export function appRows(sql: postgres.Sql) {
     async clear(): Promise<void> {
       await sql`truncate evenfall.job, evenfall.effect, evenfall.history, evenfall.dead_letter, evenfall.notice,
         evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker, evenfall.backfill,
-        evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding`;
+        evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding, evenfall.erasure`;
       await sql`truncate public.sessions, public.memberships, public.teams, public.users cascade`;
     },
   };

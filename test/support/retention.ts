@@ -37,6 +37,7 @@ export const samples: Readonly<
   finding: { keptFor: 'history', row: findingRow, at: 'acknowledged_at' },
   team_deletion: { keptFor: 'history', row: (id, at) => markRow(id, 'cleared', at), at: 'cleared_at' },
   team_protection: { keptFor: 'history', row: protectionRow, at: 'until' },
+  erasure: { keptFor: 'history', row: erasureRow, at: 'done_at' },
 };
 export const tables = Object.keys(samples);
 
@@ -158,6 +159,21 @@ export function findingRow(id: number, acknowledgedAt: Date | null) {
 
 export function protectionRow(n: number, until: Date | null) {
   return { team_id: String(n), kind: 'hold', until, why: 'a case', who: 'ann', at: '2020-01-01T00:00:00Z' };
+}
+
+export function erasureRow(id: number, doneAt: Date | null) {
+  const stripe = doneAt && 'no customer';
+  const none: string[] = [];
+  return {
+    id,
+    subject: `user:${id}`,
+    asked_at: '2020-01-01T00:00:00Z',
+    recipient_hashes: none,
+    customer_ids: none,
+    what: {},
+    stripe,
+    done_at: doneAt,
+  };
 }
 
 export function historyRow(id: number, at: Date) {
