@@ -30,6 +30,11 @@ export const errandOf: Readonly<Record<string, Make>> = {
     await world.user({ email_verified_at: null, last_seen_at: null, created_at: ago(11 * day) });
     return { kind: 'delete-unverified-users', payload: {} };
   },
+  async 'erase-person'(world) {
+    const { id: customer } = world.lane.stripe.seed.customer();
+    const { userId } = await world.user({ stripe_customer_id: customer });
+    return { kind: 'erase-person', payload: { userId } };
+  },
   'alert-dead-letter'(world) {
     const refused = { type: 'invalid_request_error', code: 'resource_locked', message: 'No.' };
     const errand = world.cancellation();

@@ -1,5 +1,6 @@
 import type { Errand } from './errand.ts';
 import { percentile, recoveries } from './recovery.ts';
+import { found, redisAsText, tablesAsText } from './traces.ts';
 import type { World } from './world.ts';
 
 /** What a story came to: `lost`, `doubled` and `attempts` have to be 0. */
@@ -70,6 +71,7 @@ export async function judge(world: World): Promise<Verdict> {
     lose(`${account.unknown.length} mails are unknown, people were told of ${account.unknownTold}`);
   }
   for (const fault of world.faults) lose(fault);
+  if (!world.isControl) for (const leak of await leaks(world)) lose(`its secrecy: ${leak}`);
   const again = recoveries(await system.journal(sql), world.deaths, world.outages);
   return {
     jobs: errands.length,
@@ -80,6 +82,20 @@ export async function judge(world: World): Promise<Verdict> {
     againSeconds: again.map((ms) => ms / 1_000),
     wrong,
   };
+}
+
+/** Where an address of the story's people is, though it is to be nowhere but with the app and in the mails (P7). */
+async function leaks(world: World): Promise<string[]> {
+  const { sql, addresses } = world;
+  const places = [
+    ...(await tablesAsText(sql, ['evenfall'])),
+    ...(await redisAsText(addresses.redisUrl)),
+    ...world
+      .logs()
+      .split('\n')
+      .map((text) => ({ where: 'log', text })),
+  ];
+  return found(places, ['@people.example', '@customers.example']);
 }
 
 /** Skipped is as good as done: what must have come of it is counted by itself, where it can be. */

@@ -123,6 +123,7 @@ async function sayGoodbye(ctx: Context, id: string, { at, cancelled, email }: De
     subject: `user:${id}`,
     occasion: at.toISOString(),
     teamId: null,
+    userId: id,
   } as const;
   const detail = { deactivatedAt: notice.occasion, cancelled };
   const recipient = await reach(ctx, [email]);

@@ -4,7 +4,8 @@
  * again, and deletes through the contract's functions; what Stripe has against it takes the mark back. Asks once more
  * afterwards: a live subscription then is told to people at once, and keeps the owner. Where APP_CALLBACK_URL is set the
  * app is asked too, after Stripe and before the locks, about the team and then about its owner: what it refuses is not
- * deleted, and the team is snoozed for POLICY_INACTIVE_TEAM_AGE.
+ * deleted, and the team is snoozed for POLICY_INACTIVE_TEAM_AGE. An owner who goes is erased: the deletion asks for it,
+ * with what the person's traces are found by.
  *
  * Safe to run twice: the team and the step of its mark change in one transaction, and so do the owner and the last
  * step; a later run goes on from the step that stands. The app is asked again under the same id, and no more about a
@@ -16,7 +17,7 @@
  * APP_CALLBACK_URL is not the app's callback. Or Stripe or the app did not answer for five days. Nothing was deleted
  * without their answers; mend the cause, then replay.
  */
-import type { LiveMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
+import type { LiveMarkRow, OwnerToEndRow, TeamToEndRow } from '../sql/queries.gen.ts';
 import { refusedByApp, vetoOnOwner } from '../src/billing/app-veto.ts';
 import { address } from '../src/billing/recipient.ts';
 import {
@@ -31,6 +32,7 @@ import {
   withoutPicture,
 } from '../src/billing/team-ending.ts';
 import type { Asked, HeldBack } from '../src/billing/team-ending.ts';
+import { askErasure } from '../src/billing/erasure.ts';
 import type { Context } from '../src/core/context.ts';
 import { Terminal, refusalOf } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -134,7 +136,7 @@ async function goOn(
   const alive = await lookAfterwards(ctx, id, mark, teamCustomers);
   const asked = await askAboutOwner(ctx, id, mark, { teamCustomers, alive });
   const outcome = await ctx
-    .transaction((tx) => endOwnerUnderLock(ctx, tx, id, mark, asked))
+    .transaction((tx) => endOwnerUnderLock(ctx, tx, id, mark, { ...asked, teamCustomers }))
     .catch((error: unknown) => refused(error, `user:${mark.ownerId ?? ''}`));
   return done({ mark: mark.id, team: 'deleted', owner: outcome });
 }
@@ -191,7 +193,7 @@ async function askAboutOwner(
   // a customer with the exact e-mail that is not the deleted team's
   const own = found.find(({ id, deleted }) => !deleted && !teamCustomers.includes(id));
   const kept =
-    (await keptByData(ctx.sql, { teamId, now: ctx.now }, ownerId)) ??
+    (await keptByData(ctx.sql, { teamId, now: ctx.now, ownerId }, owner)) ??
     (alive ? 'the team subscribed while it was deleted' : own && `has a Stripe customer, ${own.id}`);
   // the app does not hear of whoever stays anyway; nor may they go behind the lock, for it was not asked
   if (kept !== undefined || ownerId === null) return { at, kept };
@@ -204,15 +206,18 @@ async function endOwnerUnderLock(
   tx: Context['sql'],
   id: string,
   mark: LiveMarkRow,
-  asked: AskedOwner,
+  asked: AskedOwner & { teamCustomers: readonly string[] },
 ): Promise<string> {
   const { ownerId } = mark;
   await tx.lockMark({ id: mark.id, now: ctx.now });
   if (ownerId !== null) await tx.lockUser({ userId: ownerId });
   const old = await tooOld(tx, asked.at);
   if (old) throw old;
-  const outcome = (await keptByData(tx, { teamId: id, now: ctx.now }, ownerId)) ?? asked.kept ?? 'deleted';
+  const [owner] = ownerId === null ? [] : await tx.ownerToEnd({ userId: ownerId });
+  const outcome =
+    (await keptByData(tx, { teamId: id, now: ctx.now, ownerId }, owner)) ?? asked.kept ?? 'deleted';
   if (outcome === 'deleted' && ownerId !== null) {
+    await askErasure(ctx, tx, { userId: ownerId, email: owner?.email, customerIds: asked.teamCustomers });
     await tx.deleteUser({ userId: ownerId });
     await ctx.history(tx, {
       what: 'user.deleted',
@@ -231,11 +236,10 @@ async function endOwnerUnderLock(
 
 async function keptByData(
   tx: Context['sql'],
-  { teamId, now }: { teamId: string; now: Date },
-  ownerId: string | null,
+  { teamId, now, ownerId }: { teamId: string; now: Date; ownerId: string | null },
+  owner: OwnerToEndRow | undefined,
 ): Promise<Kept> {
   if (ownerId === null) return 'there was none';
-  const [owner] = await tx.ownerToEnd({ userId: ownerId });
   if (!owner) return 'is gone already';
   if (owner.kept !== null) return owner.kept;
   return (await tx.holdsOnTeam({ teamId, now })).length > 0 ? 'the team is held' : undefined;

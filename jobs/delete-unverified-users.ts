@@ -2,8 +2,8 @@
  * Deletes users who never verified their address and whom nothing ties to the app (seed 4.2): no team, no membership
  * or invitation, no Stripe customer, no log-in. Listed by sql/sweeps/delete-unverified-users.sql. Each is asked about
  * in Stripe by the exact address, then the app is asked, then the user is locked, looked at again and deleted, in a
- * transaction of their own. Whom the app refuses to let go is spared, and not asked about again for
- * POLICY_INACTIVE_TEAM_AGE.
+ * transaction of their own, which also asks for the erasure of their traces. Whom the app refuses to let go is spared,
+ * and not asked about again for POLICY_INACTIVE_TEAM_AGE.
  *
  * Safe to run twice: whoever is gone or no longer due is passed by, so a run that was broken off is simply begun
  * again; the app hears the same ids.
@@ -16,6 +16,7 @@
  */
 import type { Queries, UnverifiedUsersRow } from '../sql/queries.gen.ts';
 import { vetoOnUnverified } from '../src/billing/app-veto.ts';
+import { askErasure } from '../src/billing/erasure.ts';
 import { heldByFuse, untilReleased } from '../src/billing/fuse.ts';
 import { tooOld, withoutPicture } from '../src/billing/team-ending.ts';
 import type { Context } from '../src/core/context.ts';
@@ -214,6 +215,7 @@ async function deleteUnderLock(
   const blown = await throughFuse(ctx, tx, { userId: id, occasion: `created ${createdAt}`, waiting });
   if (blown) return blown;
 
+  await askErasure(ctx, tx, { userId: id, email });
   await tx.deleteUser({ userId: id });
   const why = `created at ${createdAt}, more than ${ctx.policy.unverifiedUserAge} ago, and never verified`;
   await ctx.history(tx, { what: 'user.deleted', subject: `user:${id}`, detail: { why } });

@@ -13,7 +13,7 @@
 import type { TeamOfCustomerRow } from '../sql/queries.gen.ts';
 import { chargesTo } from '../src/billing/charges.ts';
 import { reach } from '../src/billing/reach.ts';
-import { candidatesOf, noAddress } from '../src/billing/recipient.ts';
+import { candidatesOf, noAddress, ownerAt } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
 import { ifKnown } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -90,6 +90,7 @@ async function send(
   const { brand, last4, expMonth, expYear } = card;
   const happened = await ctx.notices.notify({
     ...notice,
+    userId: ownerAt(to, team),
     to,
     props: {
       timeZone: team?.timeZone ?? 'UTC',

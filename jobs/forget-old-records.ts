@@ -1,8 +1,8 @@
 /**
  * Forgets what is over and older than the policy keeps it: jobs with their dead letters, Stripe's events, what became of
  * schedules, acts that counted for the fuse, backfills (POLICY_KEEP_JOBS); effects and mails (POLICY_KEEP_EFFECTS);
- * history, acknowledged findings, marks, protections and suppressed recipients (POLICY_KEEP_HISTORY); answers to an
- * Idempotency-Key (7 days).
+ * history, acknowledged findings, marks, protections, suppressed recipients and erasures (POLICY_KEEP_HISTORY); answers
+ * to an Idempotency-Key (7 days).
  * What is live, open or unknown stays, however old. docs/operations.md, "How long things are kept", has each table's reason.
  *
  * A thousand rows a statement, each its own short transaction; rows that others have locked are passed over, and go with
@@ -97,6 +97,7 @@ const records: readonly Records[] = [
     keptFor: 'history',
     forget: (sql, batch) => sql.forgetOldSuppressions(batch),
   },
+  { table: 'erasure', keptFor: 'history', forget: (sql, batch) => sql.forgetOldErasures(batch) },
 ];
 
 async function horizonsOf({ sql, now, policy }: Context): Promise<HorizonsRow> {

@@ -15,6 +15,7 @@
 import type { OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
 import { takeBounce } from '../src/billing/bounce.ts';
 import { reach } from '../src/billing/reach.ts';
+import { ownerAt } from '../src/billing/recipient.ts';
 import type { Recipient, Unreached } from '../src/billing/recipient.ts';
 import {
   clear,
@@ -156,6 +157,7 @@ async function announce(ctx: Context, team: TeamToEndRow, mark: OpenMarkRow, to:
     subject: `team:${team.id}`,
     occasion: mark.announcedDeleteAt.toISOString(),
     teamId: team.id,
+    userId: ownerAt(to, team),
     to,
     props: {
       timeZone: team.timeZone ?? 'UTC',

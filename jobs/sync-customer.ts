@@ -14,7 +14,7 @@ import { mirrorRows } from '../src/billing/mirror.ts';
 import type { Context } from '../src/core/context.ts';
 import { defineJob } from '../src/core/job.ts';
 import { done, skipped } from '../src/core/outcome.ts';
-import type { Outcome } from '../src/core/outcome.ts';
+import type { Detail, LastWrite, Outcome } from '../src/core/outcome.ts';
 import { payload, stripeId } from '../src/core/payload.ts';
 import { hours, seconds } from '../src/core/retry.ts';
 import type { CustomerPicture, Subscription } from '../src/core/stripe.ts';
@@ -35,19 +35,30 @@ export const syncCustomer = defineJob({
   timeoutMs: seconds(300),
 
   async run(ctx, { customerId }) {
-    const [clock] = await ctx.sql.readBegins();
-    const readAt = clock?.readAt ?? '';
-    const { customer, subscriptions, cards } = await read(ctx, customerId);
-    const seen = mirrorRows({ customers: [customer], subscriptions, cards }, ctx.hash);
-    const detail = { deleted: customer.deleted, subscriptions: subscriptions.length, cards: cards.length };
-    return done(detail, async (tx) => {
+    const { detail, write } = await readWhole(ctx, customerId);
+    return done(detail, write);
+  },
+});
+
+/** What Stripe says of a customer, and how it gets into the mirror. */
+export async function readWhole(
+  ctx: Context,
+  customerId: string,
+): Promise<{ detail: Detail; write: LastWrite }> {
+  const [clock] = await ctx.sql.readBegins();
+  const readAt = clock?.readAt ?? '';
+  const { customer, subscriptions, cards } = await read(ctx, customerId);
+  const seen = mirrorRows({ customers: [customer], subscriptions, cards }, ctx.hash);
+  return {
+    detail: { deleted: customer.deleted, subscriptions: subscriptions.length, cards: cards.length },
+    async write(tx) {
       await tx.mirror({ readAt, seen, now: ctx.now });
       // of a deleted customer nothing was listed, so nothing was missing from the list
       if (!customer.deleted) await tx.markGoneOfCustomer({ customerId, readAt });
       await tx.markDetachedOfCustomer({ customerId, readAt });
-    });
-  },
-});
+    },
+  };
+}
 
 /** Stripe lists no subscriptions of a deleted customer, but still tells of each what became of it. */
 async function read(ctx: Context, customerId: string): Promise<CustomerPicture> {

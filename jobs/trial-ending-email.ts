@@ -11,7 +11,7 @@
  */
 import { chargedTo, endsUnpaid } from '../src/billing/charges.ts';
 import { reach } from '../src/billing/reach.ts';
-import { candidatesOf, noAddress } from '../src/billing/recipient.ts';
+import { candidatesOf, noAddress, ownerAt } from '../src/billing/recipient.ts';
 import type { Context } from '../src/core/context.ts';
 import { ifKnown } from '../src/core/errors.ts';
 import { defineJob } from '../src/core/job.ts';
@@ -101,6 +101,7 @@ async function send(
 
   const happened = await ctx.notices.notify({
     ...notice,
+    userId: ownerAt(recipient.to, team),
     to: recipient.to,
     props: {
       now: ctx.now,

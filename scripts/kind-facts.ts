@@ -7,7 +7,8 @@ import { endOfHole, reached, sentences } from './source-text.ts';
 /** What the source of a kind says of it beyond its definition: names and sentences, each once. */
 export interface KindFacts {
   readonly mails: string[];
-  readonly cancels: boolean;
+  /** What cannot be taken back there. */
+  readonly inStripe: string[];
   /** Functions of the contract that change the app's data. */
   readonly inApp: string[];
   /** Tables of ours. */
@@ -33,7 +34,7 @@ export function factsOf(kind: string): KindFacts {
   const isOfApp = (name: string) => name.startsWith('app_');
   return {
     mails: all(mailsIn),
-    cancels: texts.some((text) => /\.cancelSubscription\(/.test(text)),
+    inStripe: all(actsInStripe),
     inApp: written.filter(isOfApp),
     writes: unique([...written.filter((name) => !isOfApp(name)), ...all(portsIn)]).toSorted(),
     findings: all(findingsIn),
@@ -76,7 +77,8 @@ function writtenBy(sql: string, seen = new Set<string>()): string[] {
   const called = unique([...bare.matchAll(/evenfall\.(\w+)\(/g)].map(([, name]) => name ?? ''));
   const further = called.flatMap((name) => {
     if (/^app_(delete|deactivate)/.test(name)) return [name];
-    if (seen.has(name) || !functions.has(name)) return [];
+    // what is asked for has a line of its own
+    if (seen.has(name) || !functions.has(name) || name === 'enqueue') return [];
     seen.add(name);
     return writtenBy(functions.get(name) ?? '', seen);
   });
@@ -101,10 +103,21 @@ function findingsIn(text: string): string[] {
   return [...text.matchAll(/ctx\.find\(tx, \{\s*kind: '([a-z-]+)'/g)].map(([, kind]) => kind ?? '');
 }
 
+function actsInStripe(text: string): string[] {
+  return [
+    /\.cancelSubscription\(/.test(text) ? 'cancels subscriptions' : [],
+    /\.deleteCustomer\(/.test(text) ? 'deletes customers' : [],
+  ].flat();
+}
+
 /** Kinds that it enqueues. */
 function asksIn(text: string): string[] {
-  const names = new Set([...text.matchAll(/ctx\.enqueue\((\w+)/g)].map(([, name]) => name));
-  return allJobs.filter(({ name }) => names.has(identifierOf(name))).map(({ name }) => name);
+  const identifiers = new Set([...text.matchAll(/ctx\.enqueue\((\w+)/g)].map(([, name]) => name));
+  const inSql = statementsIn(text).join('\n');
+  const names = new Set([...inSql.matchAll(/evenfall\.enqueue\('([a-z-]+)'/g)].map(([, name]) => name));
+  return allJobs
+    .filter(({ name }) => identifiers.has(identifierOf(name)) || names.has(name))
+    .map(({ name }) => name);
 }
 
 function waitsIn(text: string): string[] {

@@ -70,7 +70,7 @@ function rowsOf(job: AnyJob, facts: Omit<KindFacts, 'skips' | 'waits'>): [string
     ['queue', code(job.queue)],
     ['tries', `up to ${attempts} times within ${code(giveUpAfter)}, each up to ${job.timeoutMs / 1_000} s`],
     ['mails', list(facts.mails)],
-    ['in Stripe', facts.cancels ? 'cancels subscriptions' : ''],
+    ['in Stripe', facts.inStripe.join(', ')],
     ['in the app', list(facts.inApp)],
     ['writes', list(facts.writes)],
     ['finds', facts.findings.map((kind) => `[${code(kind)}](operations.md#${kind})`).join(', ')],

@@ -214,6 +214,76 @@ export interface HoldsOnTeamRow {
   teamId: string;
 }
 
+export interface AskErasureRow {
+  id: number;
+  jobId: number;
+}
+
+export interface AdoptErasuresRow {
+  id: number;
+  recipientHashes: string[];
+  customerIds: string[];
+}
+
+export interface OpenErasureRow {
+  id: number;
+  recipientHashes: string[];
+  customerIds: string[];
+}
+
+export interface PersonToEraseRow {
+  email: string | null;
+  stripeCustomerId: string | null;
+}
+
+export interface HashesOfUserRow {
+  hash: string;
+}
+
+export interface CarryErasureRow {
+  id: number;
+}
+
+export interface UnmirroredCustomersRow {
+  id: string;
+}
+
+export interface CustomersOfPersonRow {
+  id: string;
+  isShared: boolean;
+}
+
+export interface HashesOfCustomersRow {
+  hash: string;
+}
+
+export interface MailUnderWayRow {
+  key: string;
+}
+
+export interface EraseMailsRow {
+  notices: number;
+  effects: number;
+  suppressions: number;
+}
+
+export interface EraseCustomersRow {
+  id: string;
+}
+
+export interface EraseCardsRow {
+  id: string;
+}
+
+export interface NoteErasedRow {
+  id: number;
+  what: unknown;
+}
+
+export interface EndErasuresRow {
+  id: number;
+}
+
 export interface RecordFindingRow {
   id: number;
   alertId: number;
@@ -295,6 +365,7 @@ export interface TeamOfCustomerRow {
   teamId: string;
   teamName: string | null;
   timeZone: string | null;
+  ownerId: string | null;
   ownerEmail: string | null;
   ownerIsActive: boolean;
 }
@@ -384,6 +455,11 @@ export interface ForgetOldProtectionsRow {
 }
 
 export interface ForgetOldSuppressionsRow {
+  rows: number;
+  upTo: Date | null;
+}
+
+export interface ForgetOldErasuresRow {
   rows: number;
   upTo: Date | null;
 }
@@ -551,6 +627,63 @@ export interface Queries {
    */
   holdsOnTeam(parameters: { teamId: string; now: Date }): Promise<HoldsOnTeamRow[]>;
   /**
+   * In the transaction that deletes a user: the keyed hash of the address, which no later step could work out, those of
+   * these customers that have this very address, and the job that erases by them.
+   */
+  askErasure(parameters: { userId: string; now: Date; recipientHashes: string[]; customerIds: string[] }): Promise<AskErasureRow[]>;
+  /**
+   * Open askings about this person that nobody is at, and those of this very job: its own from here on. Locks them, in
+   * order; rides erasure_open.
+   */
+  adoptErasures(parameters: { jobId: number | null; userId: string }): Promise<AdoptErasuresRow[]>;
+  /**
+   * An asking that no deletion has written down, of the time when its job was asked for.
+   */
+  openErasure(parameters: { userId: string; jobId: number | null; now: Date }): Promise<OpenErasureRow[]>;
+  /**
+   * The user as the app has it; no row when it is gone. Rides the app's own primary key.
+   */
+  personToErase(parameters: { userId: string }): Promise<PersonToEraseRow[]>;
+  /**
+   * The addresses at which mails have reached the user, of whatever time. The second part is for rows of older releases;
+   * it rides notice_once.
+   */
+  hashesOfUser(parameters: { userId: string }): Promise<HashesOfUserRow[]>;
+  /**
+   * What the person is found by is kept from the first look on: the app may delete the row before the second.
+   */
+  carryErasure(parameters: { recipientHashes: string[]; customerIds: string[]; ids: number[] }): Promise<CarryErasureRow[]>;
+  unmirroredCustomers(parameters: { customerIds: string[] }): Promise<UnmirroredCustomersRow[]>;
+  /**
+   * Of these customers, whether others use them too: another user, or a team that is not the person's alone (an invitation
+   * counts).
+   */
+  customersOfPerson(parameters: { userId: string; namedTeam: string | null; customerIds: string[] }): Promise<CustomersOfPersonRow[]>;
+  hashesOfCustomers(parameters: { customerIds: string[] }): Promise<HashesOfCustomersRow[]>;
+  /**
+   * One to these addresses that is claimed and not settled. Rides effect_recipient.
+   */
+  mailUnderWay(parameters: { recipientHashes: string[] }): Promise<MailUnderWayRow[]>;
+  /**
+   * Both rows of a mail stay, as the fact that it was sent; that an address cannot be reached goes. Rides notice_recipient and
+   * effect_recipient.
+   */
+  eraseMails(parameters: { recipientHashes: string[] }): Promise<EraseMailsRow[]>;
+  /**
+   * The person's own, and whichever else has the address; from here on the mirror does not take it up again.
+   */
+  eraseCustomers(parameters: { now: Date; customerIds: string[]; recipientHashes: string[] }): Promise<EraseCustomersRow[]>;
+  /**
+   * A statement of its own, after the customers: it sees what whoever mirrored them at that moment has written. What a card
+   * is due by stays. Rides card_customer.
+   */
+  eraseCards(parameters: { customerIds: string[] }): Promise<EraseCardsRow[]>;
+  /**
+   * In the transaction that erases. Counts add up over the runs of a job, and what has served goes.
+   */
+  noteErased(parameters: { counts: unknown; ids: number[] }): Promise<NoteErasedRow[]>;
+  endErasures(parameters: { now: Date; stripe: string; ids: number[] }): Promise<EndErasuresRow[]>;
+  /**
    * What people must look at, and the job that tells them; nothing when it was found before. Written in the
    * transaction of the decision that it tells of.
    */
@@ -600,7 +733,7 @@ export interface Queries {
    * The end of a mail on its occasion. One that was suppressed may be sent after all, when a person asks for it;
    * nothing else is ever rewritten.
    */
-  recordNotice(parameters: { kind: string; subject: string; occasion: string; teamId: string | null; state: string; reason: string | null; recipientHash: string | null; messageId: string | null; jobId: number | null; at: Date }): Promise<RecordNoticeRow[]>;
+  recordNotice(parameters: { kind: string; subject: string; occasion: string; teamId: string | null; userId: string | null; state: string; reason: string | null; recipientHash: string | null; messageId: string | null; jobId: number | null; at: Date }): Promise<RecordNoticeRow[]>;
   /**
    * Who is written to about a Stripe customer: the owner of its team (sql/functions/team_of_customer.sql).
    */
@@ -664,6 +797,10 @@ export interface Queries {
    */
   forgetOldProtections(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldProtectionsRow[]>;
   forgetOldSuppressions(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldSuppressionsRow[]>;
+  /**
+   * Those that are done; one that is not waits for a person.
+   */
+  forgetOldErasures(parameters: { before: Date; after: Date | null; batch: number }): Promise<ForgetOldErasuresRow[]>;
   /**
    * Rides the app's own primary key: the id meets its own type, never the other way round.
    */
@@ -847,6 +984,67 @@ export const queries = {
     text: "select team_id from evenfall.team_protection\nwhere team_id = $1 and kind = 'hold' and (until is null or until > $2)",
     parameters: ['teamId', 'now'],
   },
+  askErasure: {
+    text: "with asked as (\n  insert into evenfall.erasure (subject, asked_at, recipient_hashes, customer_ids)\n  values ('user:' || $1::text, $2, $3, array(\n    select c.id from evenfall.customer c\n    where c.id = any ($4::text[]) and c.email_hash = any ($3::text[]) order by c.id))\n  returning id\n)\nselect id as \"id\", evenfall.enqueue('erase-person', jsonb_build_object('userId', $1::text)) as \"job_id\" from asked",
+    parameters: ['userId', 'now', 'recipientHashes', 'customerIds'],
+  },
+  adoptErasures: {
+    text: "update evenfall.erasure set job_id = coalesce($1::bigint, job_id)\nwhere id in (\n  select e.id from evenfall.erasure e\n  where e.subject = 'user:' || $2::text and e.done_at is null\n    and (e.job_id = $1 or not exists (\n      select from evenfall.job j\n      where j.id = e.job_id and j.state in ('queued', 'dispatched', 'running', 'parked')))\n  order by e.id for update)\nreturning id, recipient_hashes, customer_ids",
+    parameters: ['jobId', 'userId'],
+  },
+  openErasure: {
+    text: "insert into evenfall.erasure (subject, asked_at, job_id)\nselect 'user:' || $1::text,\n  coalesce((select j.created_at from evenfall.job j where j.id = $2), $3), $2\nreturning id, recipient_hashes, customer_ids",
+    parameters: ['userId', 'jobId', 'now'],
+  },
+  personToErase: {
+    text: "select u.email as \"email\", u.stripe_customer_id as \"stripe_customer_id\" from evenfall.app_user u\nwhere u.id = $1::text::evenfall.app_user_id",
+    parameters: ['userId'],
+  },
+  hashesOfUser: {
+    text: "select n.recipient_hash as \"hash\" from evenfall.notice n where n.user_id = $1 and n.recipient_hash is not null\nunion\nselect n.recipient_hash from evenfall.notice n\nwhere n.kind = 'account-deactivated' and n.subject = 'user:' || $1::text and n.recipient_hash is not null",
+    parameters: ['userId'],
+  },
+  carryErasure: {
+    text: "update evenfall.erasure set recipient_hashes = $1, customer_ids = $2\nwhere id = any ($3::bigint[])\nreturning id",
+    parameters: ['recipientHashes', 'customerIds', 'ids'],
+  },
+  unmirroredCustomers: {
+    text: "select c.id as \"id\" from unnest($1::text[]) as c (id)\nwhere not exists (select from evenfall.customer m where m.id = c.id) order by c.id",
+    parameters: ['customerIds'],
+  },
+  customersOfPerson: {
+    text: "select c.id as \"id\",\n  exists (\n    select from evenfall.app_user u\n    where u.stripe_customer_id = c.id and u.id <> $1::text::evenfall.app_user_id)\n  or exists (\n    select from evenfall.app_team t\n    where (t.stripe_customer_id = c.id or t.id = evenfall.team_of_customer(c.id, coalesce(\n        $2, (select m.team_id from evenfall.customer m where m.id = c.id)))::evenfall.app_team_id)\n      and (t.owner_id is distinct from $1::text::evenfall.app_user_id or exists (\n        select from evenfall.app_membership m\n        where m.team_id = t.id and m.user_id is distinct from t.owner_id))) as \"is_shared\"\nfrom unnest($3::text[]) as c (id) order by c.id",
+    parameters: ['userId', 'namedTeam', 'customerIds'],
+  },
+  hashesOfCustomers: {
+    text: "select distinct email_hash as \"hash\" from evenfall.customer\nwhere id = any ($1::text[]) and email_hash is not null",
+    parameters: ['customerIds'],
+  },
+  mailUnderWay: {
+    text: "select key from evenfall.effect\nwhere evidence ? 'recipientHash' and evidence->>'recipientHash' = any ($1::text[]) and state = 'claimed'\nlimit 1",
+    parameters: ['recipientHashes'],
+  },
+  eraseMails: {
+    text: "with notices as (\n  update evenfall.notice set recipient_hash = null\n  where recipient_hash is not null and recipient_hash = any ($1::text[])\n  returning id\n), effects as (\n  update evenfall.effect set evidence = evidence - 'recipientHash'\n  where evidence ? 'recipientHash' and evidence->>'recipientHash' = any ($1::text[])\n  returning id\n), suppressions as (\n  delete from evenfall.suppressed_recipient where recipient_hash = any ($1::text[])\n  returning recipient_hash\n)\nselect (select count(*) from notices)::int as \"notices\", (select count(*) from effects)::int as \"effects\",\n  (select count(*) from suppressions)::int as \"suppressions\"",
+    parameters: ['recipientHashes'],
+  },
+  eraseCustomers: {
+    text: "update evenfall.customer set email_hash = null, erased_at = $1\nwhere erased_at is null and (id = any ($2::text[])\n  or (email_hash is not null and email_hash = any ($3::text[])))\nreturning id",
+    parameters: ['now', 'customerIds', 'recipientHashes'],
+  },
+  eraseCards: {
+    text: "update evenfall.card set brand = null, last4 = null\nwhere customer_id = any ($1::text[]) and (brand is not null or last4 is not null)\nreturning id",
+    parameters: ['customerIds'],
+  },
+  noteErased: {
+    text: "update evenfall.erasure e\nset recipient_hashes = '{}',\n  what = (select jsonb_object_agg(c.key, coalesce((e.what->>c.key)::int, 0) + c.value::int)\n    from jsonb_each_text($1) c)\nwhere e.id = any ($2::bigint[])\nreturning e.id, e.what as \"what\"",
+    parameters: ['counts', 'ids'],
+    json: ['counts'],
+  },
+  endErasures: {
+    text: "update evenfall.erasure set done_at = $1, stripe = $2 where id = any ($3::bigint[]) and done_at is null\nreturning id",
+    parameters: ['now', 'stripe', 'ids'],
+  },
   recordFinding: {
     text: "with found as (\n  insert into evenfall.finding (kind, subject, occasion, team_id, message, detail, job_id, found_at)\n  values ($1, $2, $3, $4, $5, $6, $7, $8)\n  on conflict (kind, subject, occasion) do nothing\n  returning id\n)\nselect id as \"id\", evenfall.enqueue('alert-finding', jsonb_build_object('findingId', id)) as \"alert_id\" from found",
     parameters: ['kind', 'subject', 'occasion', 'teamId', 'message', 'detail', 'jobId', 'foundAt'],
@@ -904,11 +1102,11 @@ export const queries = {
     parameters: ['id', 'pages'],
   },
   recordNotice: {
-    text: "insert into evenfall.notice as n\n  (kind, subject, occasion, team_id, state, reason, recipient_hash, message_id, job_id, at)\nvalues ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)\non conflict (kind, subject, occasion) do update\n  set team_id = excluded.team_id, state = excluded.state, reason = excluded.reason,\n      recipient_hash = excluded.recipient_hash, message_id = excluded.message_id, job_id = excluded.job_id,\n      at = excluded.at\n  where n.state = 'suppressed' and excluded.state <> 'suppressed'\nreturning n.id",
-    parameters: ['kind', 'subject', 'occasion', 'teamId', 'state', 'reason', 'recipientHash', 'messageId', 'jobId', 'at'],
+    text: "insert into evenfall.notice as n\n  (kind, subject, occasion, team_id, user_id, state, reason, recipient_hash, message_id, job_id, at)\nvalues ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)\non conflict (kind, subject, occasion) do update\n  set team_id = excluded.team_id, user_id = excluded.user_id, state = excluded.state, reason = excluded.reason,\n      recipient_hash = excluded.recipient_hash, message_id = excluded.message_id, job_id = excluded.job_id,\n      at = excluded.at\n  where n.state = 'suppressed' and excluded.state <> 'suppressed'\nreturning n.id",
+    parameters: ['kind', 'subject', 'occasion', 'teamId', 'userId', 'state', 'reason', 'recipientHash', 'messageId', 'jobId', 'at'],
   },
   teamOfCustomer: {
-    text: "select t.id::text as \"team_id\", t.name as \"team_name\", t.time_zone as \"time_zone\", u.email as \"owner_email\",\n  coalesce(u.is_active, false) as \"owner_is_active\"\nfrom evenfall.app_team t left join evenfall.app_user u on u.id = t.owner_id\nwhere t.id = evenfall.team_of_customer($1, $2)::evenfall.app_team_id",
+    text: "select t.id::text as \"team_id\", t.name as \"team_name\", t.time_zone as \"time_zone\",\n  t.owner_id::text as \"owner_id\", u.email as \"owner_email\",\n  coalesce(u.is_active, false) as \"owner_is_active\"\nfrom evenfall.app_team t left join evenfall.app_user u on u.id = t.owner_id\nwhere t.id = evenfall.team_of_customer($1, $2)::evenfall.app_team_id",
     parameters: ['customerId', 'namedTeam'],
   },
   trialReminder: {
@@ -981,6 +1179,10 @@ export const queries = {
   },
   forgetOldSuppressions: {
     text: "with old as (\n  select s.ctid from evenfall.suppressed_recipient s\n  where s.at < $1 and s.at >= coalesce($2::timestamptz, '-infinity')\n  order by s.at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.suppressed_recipient s using old where s.ctid = old.ctid returning s.at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
+    parameters: ['before', 'after', 'batch'],
+  },
+  forgetOldErasures: {
+    text: "with old as (\n  select e.ctid from evenfall.erasure e\n  where e.done_at < $1 and e.done_at >= coalesce($2::timestamptz, '-infinity')\n  order by e.done_at limit $3 for update skip locked\n), gone as (\n  delete from evenfall.erasure e using old where e.ctid = old.ctid returning e.done_at as at\n)\nselect count(*)::int as \"rows\", max(at) as \"up_to\" from gone",
     parameters: ['before', 'after', 'batch'],
   },
   customerOfTeam: {
@@ -1220,6 +1422,16 @@ export interface TellUnknownRow {
 export interface SettleUnknownRow {
   key: string;
   state: string;
+}
+
+export interface ListErasuresRow {
+  id: number;
+  subject: string;
+  askedAt: Date;
+  doneAt: Date | null;
+  what: unknown;
+  stripe: string | null;
+  jobId: number | null;
 }
 
 export interface ListFindingsRow {
@@ -1658,7 +1870,7 @@ export interface Machine {
    * The kinds that the dispatcher may hand out: known here and not paused.
    */
   activeKinds(parameters: { kinds: string[] }): Promise<ActiveKindsRow[]>;
-  recallIdempotencyKey(parameters: { tokenHash: string; key: string }): Promise<RecallIdempotencyKeyRow[]>;
+  recallIdempotencyKey(parameters: { tokenHash: string; key: string; plainKey: string }): Promise<RecallIdempotencyKeyRow[]>;
   keepIdempotencyKey(parameters: { tokenHash: string; key: string; bodyHash: string; jobId: number }): Promise<KeepIdempotencyKeyRow[]>;
   /**
    * For /metrics: jobs by kind and state that are not over, the age of the oldest due one, and the open dead letters.
@@ -1709,6 +1921,10 @@ export interface Machine {
    * sent, or it is due again. A letter that only told of it is resolved; one of a dead job waits for its replay.
    */
   settleUnknown(parameters: { happened: boolean; who: string; id: number }): Promise<SettleUnknownRow[]>;
+  /**
+   * The newest first.
+   */
+  listErasures(parameters: { limit: number }): Promise<ListErasuresRow[]>;
   /**
    * Open ones first, first come first; then, of all, those acknowledged last.
    */
@@ -2086,8 +2302,8 @@ export const machine = {
     parameters: ['kinds'],
   },
   recallIdempotencyKey: {
-    text: "select job_id, body_hash from evenfall.idempotency\nwhere token_hash = $1 and key = $2 and created_at > clock_timestamp() - interval '7 days'",
-    parameters: ['tokenHash', 'key'],
+    text: "select job_id, body_hash from evenfall.idempotency\nwhere token_hash = $1 and key in ($2, $3) and created_at > clock_timestamp() - interval '7 days'\norder by created_at desc limit 1",
+    parameters: ['tokenHash', 'key', 'plainKey'],
   },
   keepIdempotencyKey: {
     text: "insert into evenfall.idempotency (token_hash, key, body_hash, job_id) values ($1, $2, $3, $4)\non conflict (token_hash, key) do update\n  set body_hash = excluded.body_hash, job_id = excluded.job_id, created_at = clock_timestamp()\n  where idempotency.created_at <= clock_timestamp() - interval '7 days'\nreturning job_id",
@@ -2160,6 +2376,10 @@ export const machine = {
   settleUnknown: {
     text: "with looked as (\n  update evenfall.effect\n  set state = case when $1::boolean then 'settled' else 'released' end,\n      settled_at = case when $1::boolean then clock_timestamp() end,\n      evidence = coalesce(evidence, '{}') || jsonb_build_object('settledBy', $2::text)\n  where id = $3 and state = 'unknown'\n  returning key, state, job_id\n), told as (\n  update evenfall.dead_letter d set resolved_at = clock_timestamp(), resolution = 'effect settled by ' || $2::text\n  from looked join evenfall.job j on j.id = looked.job_id\n  where d.job_id = j.id and j.state <> 'dead' and d.class = 'unknown_effect' and d.resolved_at is null\n), sent as (\n  update evenfall.notice n set state = 'sent' from looked\n  where n.state = 'unknown' and looked.state = 'settled'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n), again as (\n  delete from evenfall.notice n using looked\n  where n.state = 'unknown' and looked.state = 'released'\n    and looked.key = 'mail:' || n.kind || ':' || n.subject || ':' || n.occasion\n)\nselect key as \"key\", state as \"state\" from looked",
     parameters: ['happened', 'who', 'id'],
+  },
+  listErasures: {
+    text: "select id, subject, asked_at, done_at, what, stripe, job_id from evenfall.erasure order by id desc limit $1",
+    parameters: ['limit'],
   },
   listFindings: {
     text: "select id, kind, subject, team_id, message, found_at, alerted_at, acknowledged_at, acknowledged_by, note\nfrom evenfall.finding\nwhere ($1::boolean or acknowledged_at is null)\norder by acknowledged_at desc nulls first, found_at, id limit $2",

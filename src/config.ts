@@ -226,6 +226,13 @@ export const variables = {
       about:
         'How long history, acknowledged findings and marks that are over are kept: ISO 8601. Default P3Y.',
     }),
+  POLICY_ERASE_STRIPE_CUSTOMER: z
+    .enum(['keep', 'delete'], { error: 'must be keep or delete' })
+    .default(defaultPolicy.eraseStripeCustomer)
+    .meta({
+      about:
+        'Whether erasing a person deletes their own customer in Stripe, too, where nothing speaks for keeping it: keep or delete. Default keep.',
+    }),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], {
       error: 'must be debug, info, warn, error or silent',

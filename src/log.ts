@@ -1,13 +1,13 @@
 import { pino } from 'pino';
-import type { Logger } from 'pino';
+import type { DestinationStream, Logger, LoggerOptions } from 'pino';
 import { withoutAddresses } from './core/redact.ts';
 
 /**
  * Structured logs on standard output. Fields are ids, codes and numbers; what could hold a secret or an
- * address is censored should it get in all the same.
+ * address is censored should it get in all the same. `out` is where to, instead.
  */
-export function createLog(level: string, name: string): Logger {
-  return pino({
+export function createLog(level: string, name: string, out?: DestinationStream): Logger {
+  const options: LoggerOptions = {
     name,
     level,
     base: null,
@@ -18,7 +18,8 @@ export function createLog(level: string, name: string): Logger {
       paths: ['*.email', 'email', '*.password', '*.authorization', '*.to', 'to'],
       censor: '[censored]',
     },
-  });
+  };
+  return out === undefined ? pino(options) : pino(options, out);
 }
 
 /** Type, code and stack, but no fields: an error of a driver may carry the row that it failed on. */
@@ -29,8 +30,15 @@ function describeError(error: unknown): object {
   return {
     type: error.name,
     ...code,
-    message: withoutAddresses(error.message),
+    message: quotesData(error) ? '(not repeated: it may quote a row)' : withoutAddresses(error.message),
     stack: frames.slice(0, 12).join('\n'),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
   };
+}
+
+/** Of Postgres: what finds fault with a value or a row, and what a function of the app's raises, which may say anything. */
+function quotesData(error: Error): boolean {
+  if (!('severity' in error && 'code' in error && typeof error.code === 'string')) return false;
+  const isRaised = 'routine' in error && error.routine === 'exec_stmt_raise' && !error.code.startsWith('EF');
+  return isRaised || /^(22|23|44|P0)/.test(error.code);
 }

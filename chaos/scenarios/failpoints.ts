@@ -28,6 +28,7 @@ const steps: Readonly<Record<string, readonly Failpoint[]>> = {
   'mark-team-for-deletion': [...plain, ...acting, ...writing],
   'delete-inactive-team': [...plain, ...writing],
   'delete-unverified-users': [...plain, ...writing],
+  'erase-person': [...plain, ...acting, ...writing],
   'alert-dead-letter': plain,
   'alert-finding': plain,
 };

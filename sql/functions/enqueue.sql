@@ -68,6 +68,15 @@ begin
     raise exception 'evenfall: team_id of %: must be 1 to 255 characters', $1
       using errcode = 'EF422', column = 'team_id';
   end if;
+  -- both are kept in many places: what names a person belongs into the app's own tables (P7)
+  if $3 ~ '[^[:space:]@]@[^[:space:]@]+[.][^[:space:]@]' then
+    raise exception 'evenfall: key of %: must not hold an e-mail address', $1
+      using errcode = 'EF422', column = 'key';
+  end if;
+  if $5 ~ '[^[:space:]@]@[^[:space:]@]+[.][^[:space:]@]' then
+    raise exception 'evenfall: team_id of %: must not hold an e-mail address', $1
+      using errcode = 'EF422', column = 'team_id';
+  end if;
   if not isfinite(wanted_at) then
     raise exception 'evenfall: run_at of %: must be a point in time', $1
       using errcode = 'EF422', column = 'run_at';

@@ -3,6 +3,7 @@
 -- is, so reads may be written in any order and any number of times. What was read exists, so it is no longer
 -- gone. Rows are taken by id: two reads at once cannot wait for each other in a circle. At `now`, business time, the
 -- marks of teams that have subscribed are taken back.
+-- Of a customer whose person was erased neither the address nor the cards' names come back (customer.erased_at).
 create or replace function evenfall.mirror(read_at timestamptz, objects jsonb, now timestamptz) returns void
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   -- of a deleted customer Stripe says no more than that: what is known of it stays
@@ -13,7 +14,8 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
     default_payment_method text, livemode boolean, created_at timestamptz, deleted boolean)
   order by r.id
   on conflict (id) do update set
-    email_hash = excluded.email_hash, default_payment_method = excluded.default_payment_method,
+    email_hash = case when c.erased_at is null then excluded.email_hash end,
+    default_payment_method = excluded.default_payment_method,
     team_id = case when excluded.deleted then c.team_id else excluded.team_id end,
     created_at = coalesce(excluded.created_at, c.created_at),
     livemode = excluded.livemode, deleted = excluded.deleted, read_at = excluded.read_at
@@ -46,9 +48,11 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
 
   insert into evenfall.card as d
     (id, customer_id, brand, last4, exp_month, exp_year, expires_at, detached, read_at)
-  select r.id, r.customer_id, r.brand, r.last4, r.exp_month, r.exp_year, r.expires_at, r.customer_id is null, $1
+  select r.id, r.customer_id, case when e.id is null then r.brand end, case when e.id is null then r.last4 end,
+    r.exp_month, r.exp_year, r.expires_at, r.customer_id is null, $1
   from jsonb_to_recordset($2->'cards') as r(id text, customer_id text, brand text, last4 text, exp_month int,
     exp_year int, expires_at timestamptz)
+  left join evenfall.customer e on e.id = r.customer_id and e.erased_at is not null
   order by r.id
   on conflict (id) do update set
     customer_id = excluded.customer_id, brand = excluded.brand, last4 = excluded.last4,

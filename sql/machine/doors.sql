@@ -52,7 +52,8 @@ select kind, payload_version from evenfall.job_kind where kind = any (@kinds) an
 
 -- name: recallIdempotencyKey
 select job_id, body_hash from evenfall.idempotency
-where token_hash = @token_hash and key = @key and created_at > clock_timestamp() - interval '7 days';
+where token_hash = @token_hash and key in (@key, @plain_key) and created_at > clock_timestamp() - interval '7 days'
+order by created_at desc limit 1;
 
 -- name: keepIdempotencyKey
 insert into evenfall.idempotency (token_hash, key, body_hash, job_id) values (@token_hash, @key, @body_hash, @job_id)

@@ -179,3 +179,14 @@ with old as (
   delete from evenfall.suppressed_recipient s using old where s.ctid = old.ctid returning s.at
 )
 select count(*)::int as "rows!", max(at) as "up_to?" from gone;
+
+-- name: forgetOldErasures
+-- Those that are done; one that is not waits for a person.
+with old as (
+  select e.ctid from evenfall.erasure e
+  where e.done_at < @before and e.done_at >= coalesce(@after?::timestamptz, '-infinity')
+  order by e.done_at limit @batch for update skip locked
+), gone as (
+  delete from evenfall.erasure e using old where e.ctid = old.ctid returning e.done_at as at
+)
+select count(*)::int as "rows!", max(at) as "up_to?" from gone;

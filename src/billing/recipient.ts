@@ -12,6 +12,15 @@ export function candidatesOf(owner: Owner | undefined, customerEmail: string | n
   return [owner?.ownerIsActive ? owner.ownerEmail : null, customerEmail];
 }
 
+/** The owner's id, where that address is the owner's own, wherever it was found: an erasure finds the mail by it. */
+export function ownerAt(
+  to: string,
+  owner: { readonly ownerId: string | null; readonly ownerEmail: string | null } | undefined,
+): string | null {
+  const isTheirs = address(owner?.ownerEmail ?? null)?.toLowerCase() === to.toLowerCase();
+  return isTheirs ? (owner?.ownerId ?? null) : null;
+}
+
 /** Why there is nobody, for the ledger. */
 export const noAddress = 'there is no active owner with an address, nor has the Stripe customer one';
 

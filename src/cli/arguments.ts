@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { allJobs } from '../../jobs/index.ts';
 import type { AnyJob } from '../core/job.ts';
 import { payloadProblem } from '../core/payload.ts';
+import { withoutAddresses } from '../core/redact.ts';
 import { WrongCall } from './exit.ts';
 
 /* What commands are called with, read and checked. */
@@ -49,6 +50,16 @@ export function readInstant(text: string, name: string): Date {
     throw new WrongCall(`${name} must be an ISO 8601 instant with its offset, as in 2026-12-01T09:00:00Z`);
   }
   return at;
+}
+
+/**
+ * A reason, which is kept for years where nobody looks for a person.
+ *
+ * @throws WrongCall when it holds an address
+ */
+export function readWhy(text: string): string {
+  if (withoutAddresses(text) === text) return text;
+  throw new WrongCall('--why is kept for years: name nobody in it, least of all by an address');
 }
 
 /** Who calls, for the ledgers. */

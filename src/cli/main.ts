@@ -166,6 +166,14 @@ for (const [kind, description] of [
     );
 }
 
+program.commandsGroup('For one person:');
+program
+  .command('erasures')
+  .description('who was erased and when, what of theirs, and what became of the customer in Stripe')
+  .option('--limit <n>', 'how many, the newest', '50')
+  .option('--json')
+  .action(run(async (options) => (await import('./commands/erasures.ts')).erasuresCommand(options)));
+
 program.commandsGroup('When people must look:');
 const fuse = program.command('fuse').description('what stops a kind that would touch too many');
 fuse

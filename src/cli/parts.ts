@@ -47,5 +47,6 @@ export function buildPolicy(config: Config): Policy {
     keepJobs: config.POLICY_KEEP_JOBS,
     keepEffects: config.POLICY_KEEP_EFFECTS,
     keepHistory: config.POLICY_KEEP_HISTORY,
+    eraseStripeCustomer: config.POLICY_ERASE_STRIPE_CUSTOMER,
   };
 }

@@ -5,6 +5,8 @@ export const findingKinds = {
   'nobody-to-notify': 'A team is due to be marked, and there is nobody to write to.',
   'bounced-too-late': 'The notice of a team bounced when its deletion had begun or was over.',
   'jobs-waiting': 'Jobs have been waiting for half an hour for something that is down.',
+  'erasure-while-subscribed':
+    'A person was erased here, and their customer in Stripe has a live subscription: it is kept.',
   'fuse-blown': 'Too many destructive acts in a day: the kind waits for a person.',
 } as const;
 

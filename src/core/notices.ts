@@ -11,6 +11,8 @@ export interface NoticeKey {
   /** What makes it another one of the same subject: the trial's end, the card's month. In ISO, never in words. */
   readonly occasion: string;
   readonly teamId: string | null;
+  /** The user of the app whose address it goes to; absent or null where only Stripe has the address. */
+  readonly userId?: string | null;
 }
 
 /**

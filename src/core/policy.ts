@@ -24,6 +24,8 @@ export interface Policy {
   readonly keepJobs: string;
   readonly keepEffects: string;
   readonly keepHistory: string;
+  /** Whether erasing a person deletes the customer in Stripe, where nothing speaks for keeping it. */
+  readonly eraseStripeCustomer: 'keep' | 'delete';
 }
 
 export const defaultPolicy: Policy = {
@@ -39,6 +41,7 @@ export const defaultPolicy: Policy = {
   keepJobs: 'P90D',
   keepEffects: 'P400D',
   keepHistory: 'P3Y',
+  eraseStripeCustomer: 'keep',
 };
 
 /** An ISO 8601 duration: whole numbers, no sign. JavaScript's and Postgres' regular expressions read it alike. */

@@ -19,6 +19,11 @@ export interface StripePort {
   findCustomers(email: string): Promise<Customer[]>;
   /** Whether any invoice of the customer was paid with money; one over nothing does not count. */
   hasPaidInvoice(customerId: string): Promise<boolean>;
+  /**
+   * Deletes a customer for good, and with it whatever subscription is live (docs.stripe.com/api/customers/delete). A
+   * second time is refused by Stripe (404); whether it is deleted, `readCustomer` tells.
+   */
+  deleteCustomer(id: string): Promise<{ readonly requestId: string }>;
   /** A page of all subscriptions in every status, with their customers and cards; the next begins `after` it. */
   listSubscriptionsPage(after?: string): Promise<StripePage>;
   /** A page of all customers, which the pages of subscriptions leave out when they have none. */

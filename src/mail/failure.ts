@@ -58,6 +58,11 @@ function asSmtpError(error: unknown): SmtpError {
   return error instanceof Error ? error : new Error('not an error');
 }
 
+/** `250 2.0.0`: what a server answers, in codes. Its own words may name the recipient. */
+export function codesOf(response: string): string {
+  return `${/^\d{3}/.exec(response)?.[0] ?? 'no code'}${extendedCode(response)}`;
+}
+
 /** ` 5.1.1`: finer than the reply code, and free of names. */
 function extendedCode(response: string | undefined): string {
   const found = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response ?? '');

@@ -2,8 +2,7 @@ import type { Readable } from 'node:stream';
 import { createTransport } from 'nodemailer';
 import type { Log } from '../core/context.ts';
 import { Misconfigured } from '../core/errors.ts';
-import { mailFailure } from './failure.ts';
-import { withoutAddresses } from '../core/redact.ts';
+import { codesOf, mailFailure } from './failure.ts';
 
 export interface OutgoingMail {
   readonly to: string;
@@ -19,7 +18,7 @@ export interface MailTransport {
   /** The sender's domain, which Message-IDs end in. */
   readonly domain: string;
   /**
-   * Resolves when the server has taken the mail; its answer is without addresses.
+   * Resolves when the server has taken the mail; of its answer only the codes are told.
    * Throws `Terminal` class `mail_refused`; `Retryable` class `mail_unavailable` when it was certainly not
    * taken; `Retryable` with `outcomeUnknown`, class `mail_unclear`, when nobody can tell.
    */
@@ -101,7 +100,7 @@ export function createMailTransport(options: MailTransportOptions): MailTranspor
         if (info.rejected.length > 0) {
           log?.warn({ messageId, refused: info.rejected.length }, 'the mail server refused some recipients');
         }
-        return { accepted: info.accepted.length > 0, response: withoutAddresses(info.response) };
+        return { accepted: info.accepted.length > 0, response: codesOf(info.response) };
       } catch (error) {
         throw mailFailure(
           error,

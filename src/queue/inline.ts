@@ -132,6 +132,7 @@ function pretending(context: Context, database: Database): Context {
       retrieveSubscription: async (id) => asIfEnded(await stripe.retrieveSubscription(id)),
       cancelSubscription: (id) => end(id, { over: true, status: 'canceled' }),
       cancelSubscriptionAtPeriodEnd: (id) => end(id, { ending: true }),
+      deleteCustomer: () => Promise.resolve({ requestId: 'dry run' }),
     },
     effects: {
       begun: () => Promise.resolve([]),

@@ -50,7 +50,7 @@ export function noticeLedger({ effects, mail, hash, history, jobId, now, log }: 
   /** The row, and its line of history when there was a row to write. */
   async function record(
     tx: Queries,
-    { kind, subject, occasion, teamId, recipientHash }: NoticeKey & { recipientHash?: string },
+    { kind, subject, occasion, teamId, userId, recipientHash }: NoticeKey & { recipientHash?: string },
     state: State,
     more: { messageId?: string; reason?: string },
   ): Promise<void> {
@@ -59,6 +59,7 @@ export function noticeLedger({ effects, mail, hash, history, jobId, now, log }: 
       subject,
       occasion,
       teamId,
+      userId: userId ?? null,
       state,
       reason: more.reason ?? null,
       recipientHash: recipientHash ?? null,

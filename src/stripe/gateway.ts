@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import type { Card, Customer, StripePort } from '../core/stripe.ts';
 import type { StripeGate } from '../core/stripe-gate.ts';
+import { UnusableAnswer } from './answer.ts';
 import type { Origin } from './answer.ts';
 import { collect, createAsk, pageAfter, pages, requireEmail, requireId } from './ask.ts';
 import type { About } from './ask.ts';
@@ -167,6 +168,20 @@ export function createStripeGateway(settings: GatewaySettings): StripeGateway {
       );
       for await (const page of paid) if (page.includes(true)) return true;
       return false;
+    },
+
+    /** A DELETE, as a cancellation is: without an idempotency key, so that the SDK's retry may find it deleted. */
+    async deleteCustomer(id) {
+      const about = { operation: 'delete', subject: id, object: 'customer' };
+      requireId('cus', about);
+      return ask(
+        about,
+        () => stripe.customers.del(id),
+        ({ deleted, lastResponse }) => {
+          if (!deleted) throw new UnusableAnswer(lastResponse);
+          return { requestId: lastResponse.requestId };
+        },
+      );
     },
 
     async listSubscriptionsPage(after) {

@@ -6,7 +6,10 @@ import { Problem } from './problem.ts';
 export interface KeyUse {
   /** The token itself is never stored. */
   readonly tokenHash: string;
+  /** Hashed, and with the token, which nobody can guess: callers put into it whom a request is about (P7). */
   readonly key: string;
+  /** As an older release has stored it: answered, too, for the seven days. */
+  readonly plainKey: string;
   readonly bodyHash: string;
 }
 
@@ -27,7 +30,8 @@ export function readKeyUse(
   const token = request.authorization.replace(/^Bearer +/i, '');
   return {
     tokenHash: createHash('sha256').update(token).digest('hex'),
-    key: header,
+    key: createHash('sha256').update(`${token}\n${header}`).digest('hex'),
+    plainKey: header,
     // the kind is part of what was asked for; a kind holds no line break, so the two cannot run into each other
     bodyHash: createHash('sha256').update(`${request.kind}\n`).update(request.body).digest('hex'),
   };
@@ -39,7 +43,8 @@ export function readKeyUse(
  * @throws Problem 422 when the key was used for another request
  */
 export async function recall(statements: Statements, use: KeyUse): Promise<number | undefined> {
-  const [earlier] = await statements.recallIdempotencyKey({ tokenHash: use.tokenHash, key: use.key });
+  const { tokenHash, key, plainKey } = use;
+  const [earlier] = await statements.recallIdempotencyKey({ tokenHash, key, plainKey });
   if (!earlier) return undefined;
   if (earlier.bodyHash === use.bodyHash) return earlier.jobId;
   throw new Problem(

@@ -45,6 +45,13 @@ const wait = (condition: string) =>
     .toBeGreaterThan(0);
 const waitsForLock = `datname = current_database() and application_name = 'evenfall cli' and wait_event_type = 'Lock'`;
 
+test('[P7] a reason that holds an address is refused, and nothing is done', async () => {
+  const { teamId } = await world.sleepingTeam();
+  const options = { why: 'Ann <ann@example.org> has called' };
+  await expect(protectCommand('hold', `team:${teamId}`, options)).rejects.toThrow(/--why is kept for years/);
+  expect(await stored()).toEqual([]);
+});
+
 describe.for(kinds)('[P3] %s', (kind) => {
   test('spares a team in the real sweep, to the millisecond of its end', async () => {
     const { teamId } = await world.sleepingTeam();

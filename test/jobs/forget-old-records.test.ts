@@ -10,6 +10,7 @@ import { claimOne, createRunner, forgetHeartbeat } from '../support/machine.ts';
 import {
   backfillRow,
   effectRow,
+  erasureRow,
   findingRow,
   forgetting,
   historyRow,
@@ -178,6 +179,12 @@ describe('what never goes, however old', () => {
     await put('finding', [findingRow(1, null), findingRow(2, old)]);
     await forget();
     expect(await keys('finding')).toEqual(['1']);
+  });
+
+  test('an erasure that is not done', async () => {
+    await put('erasure', [erasureRow(1, null), erasureRow(2, old)]);
+    await forget();
+    expect(await keys('erasure')).toEqual(['1']);
   });
 
   test('[P3] a live mark, and a protection that has no end or has not ended', async () => {

@@ -240,8 +240,12 @@ test('[P2] [P3] what waits for a person after a restore is every kind that mails
   const wanted = allJobs
     .map(({ name }) => name)
     .filter((name) => {
-      const { mails, inApp } = factsOf(name);
-      return mails.length > 0 || inApp.some((act) => act.startsWith('app_delete'));
+      const { mails, inApp, inStripe } = factsOf(name);
+      return (
+        mails.length > 0 ||
+        inApp.some((act) => act.startsWith('app_delete')) ||
+        inStripe.includes('deletes customers')
+      );
     });
   expect(Object.keys(pausedByRestore).toSorted()).toEqual(wanted.toSorted());
 });

@@ -391,6 +391,21 @@ describe('what is refused at the door', () => {
     ).toMatchObject({ key: letters });
   });
 
+  test('[P7] a key or a team that holds an address, EF422, and is not repeated', async () => {
+    for (const text of ['ann@example.org', 'goodbye to <Ann.O@mail.example.org>', 'a@b.c']) {
+      for (const [options, field] of [
+        [{ key: text }, 'key'],
+        [{ teamId: text }, 'team_id'],
+      ] as const) {
+        const refused = await refusal(() => ask(now, options));
+        expect(refused).toMatchObject({ code: 'EF422', field });
+        expect(refused.message).not.toContain(text);
+      }
+    }
+    // what only looks a little like one
+    for (const key of ['build@42', '@7', 'a@', '1 @ 2.50']) await ask(now, { key });
+  });
+
   test('a refused enqueue ends the transaction that asked: nothing of it is left', async () => {
     await using tx = await session();
     await tx`begin`;

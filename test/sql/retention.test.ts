@@ -7,6 +7,7 @@ import { testKind } from '../support/kinds.ts';
 import {
   backfillRow,
   effectRow,
+  erasureRow,
   eventRow,
   findingRow,
   forgetting,
@@ -79,6 +80,7 @@ const worlds = fc.record({
   ),
   findings: some(fc.option(age)),
   protections: some(fc.option(age)),
+  erasures: some(fc.option(age)),
   backfills: some(age),
   history: some(age),
   events: some(age),
@@ -154,6 +156,10 @@ function expected(world: World): Record<string, string[]> {
     team_protection: named(
       '',
       world.protections.map((at) => at === null || at >= 0),
+    ),
+    erasure: named(
+      '',
+      world.erasures.map((at) => at === null || at >= 0),
     ),
     backfill: named(
       '',
@@ -244,6 +250,10 @@ async function build(world: World): Promise<void> {
   await put(
     'team_protection',
     world.protections.map((at, n) => protectionRow(n, over(at))),
+  );
+  await put(
+    'erasure',
+    world.erasures.map((at, n) => erasureRow(n, over(at))),
   );
   await put(
     'backfill',
@@ -377,6 +387,7 @@ describe('each statement finds its rows by an index', () => {
     ['forgetOldFindings', 'finding_acknowledged'],
     ['forgetOldMarks', 'team_deletion_over'],
     ['forgetOldProtections', 'team_protection_until'],
+    ['forgetOldErasures', 'erasure_over'],
   ] as const)('%s: %s', async ([name, index]) => {
     const { text } = queries[name];
     const lines = await sql.begin(async (tx) => {

@@ -449,6 +449,76 @@ describe('hasPaidInvoice', () => {
   });
 });
 
+describe('deleteCustomer', () => {
+  const isDeleted = async () => (await stripe.readCustomer('cus_1')).customer.deleted;
+  beforeEach(() => void standIn.seed.customer({ id: 'cus_1' }));
+
+  test('deletes, and tells by which request', async () => {
+    expect(await stripe.deleteCustomer('cus_1')).toEqual({ requestId: standIn.requests[0]?.id });
+    expect(standIn.requests).toMatchObject([{ method: 'DELETE', path: '/v1/customers/cus_1', params: {} }]);
+    expect(await isDeleted()).toBe(true);
+  });
+
+  test('[P2] a second time, and after a connection lost when Stripe had acted, it is not found, and deleted', async () => {
+    standIn.faults.add({ kind: 'reset-after' });
+    for (let times = 0; times < 2; times++) {
+      expect(await failureOf(stripe.deleteCustomer('cus_1'))).toMatchObject(notFound);
+      expect(await isDeleted()).toBe(true);
+    }
+  });
+
+  test('one that Stripe does not know, or of the other mode, is not found', async () => {
+    standIn.seed.customer({ id: 'cus_2', livemode: true });
+    for (const id of ['cus_2', 'cus_9']) {
+      expect(await failureOf(stripe.deleteCustomer(id))).toMatchObject({
+        ...notFound,
+        message: expect.stringContaining(`delete ${id}`),
+      });
+    }
+  });
+
+  const unknown = { name: 'Retryable', waiting: true, outcomeUnknown: true };
+  test.each([
+    ['503 {}', { kind: 'unavailable-empty' }, { ...unknown, facts: { class: 'stripe_unavailable' } }],
+    ['a 500', { kind: 'server-error' }, { ...unknown, facts: { class: 'stripe_unavailable' } }],
+    ['no connection', { kind: 'reset-before' }, { ...unknown, facts: { class: 'stripe_unavailable' } }],
+    ['half an answer', { kind: 'reset-mid-body' }, { ...unknown, facts: { class: 'stripe_unavailable' } }],
+    ['no JSON', { kind: 'invalid-json' }, { name: 'Retryable', outcomeUnknown: true }],
+    [
+      'a rate limit',
+      { kind: 'rate-limit', retryAfter: 7 },
+      { name: 'Retryable', waiting: true, outcomeUnknown: false, afterMs: 7_000 },
+    ],
+    [
+      'a lock',
+      { kind: 'lock-timeout' },
+      { name: 'Retryable', waiting: false, outcomeUnknown: false, facts: { class: 'stripe_busy' } },
+    ],
+    [
+      'a key without the right',
+      { kind: 'refused', status: 403, error: { type: 'invalid_request_error', message: 'no' } },
+      { name: 'Terminal', facts: { class: 'stripe_auth', subject: 'cus_1' } },
+    ],
+    [
+      'a refusal',
+      { kind: 'refused', status: 400, error: { type: 'invalid_request_error', message: 'no' } },
+      { name: 'Terminal', facts: { class: 'stripe_refused', subject: 'cus_1' } },
+    ],
+  ] as const)('%s', async (_what, fault, failure) => {
+    standIn.faults.add({ ...fault, times: 2 });
+    expect(await failureOf(stripe.deleteCustomer('cus_1'))).toMatchObject(failure);
+  });
+
+  test('[P2] an answer that does not say so is no answer', async () => {
+    await using server = await scripted(json(200, customer('cus_1', null)));
+    expect(await failureOf(gateway({ apiBase: server.url }).deleteCustomer('cus_1'))).toMatchObject({
+      name: 'Retryable',
+      outcomeUnknown: true,
+      facts: { class: 'stripe_unclear', type: 'UnusableAnswer' },
+    });
+  });
+});
+
 describe('an id that is none', () => {
   type Method = Exclude<keyof StripePort, 'findCustomers' | 'listSubscriptionsPage' | 'listCustomersPage'>;
   const methods = {
@@ -457,6 +527,7 @@ describe('an id that is none', () => {
     cancelSubscription: 'sub',
     cancelSubscriptionAtPeriodEnd: 'sub',
     readCustomer: 'cus',
+    deleteCustomer: 'cus',
     hasPaidInvoice: 'cus',
   } satisfies Record<Method, string>;
 

@@ -6,7 +6,7 @@ export async function clearRecords(sql: postgres.Sql): Promise<void> {
   await sql`truncate evenfall.job, evenfall.effect, evenfall.history, evenfall.dead_letter, evenfall.notice,
     evenfall.subscription, evenfall.customer, evenfall.card, evenfall.worker, evenfall.backfill,
     evenfall.team_deletion, evenfall.team_protection, evenfall.fuse, evenfall.fuse_act, evenfall.finding,
-    evenfall.suppressed_recipient`;
+    evenfall.suppressed_recipient, evenfall.erasure`;
 }
 
 /** Makes rows of the example app, and the mirror's rows that belong to them. */

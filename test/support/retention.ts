@@ -39,6 +39,7 @@ export const samples: Readonly<
   team_deletion: { keptFor: 'history', row: (id, at) => markRow(id, 'cleared', at), at: 'cleared_at' },
   team_protection: { keptFor: 'history', row: protectionRow, at: 'until' },
   suppressed_recipient: { keptFor: 'history', row: suppressedRow, at: 'at' },
+  erasure: { keptFor: 'history', row: erasureRow, at: 'done_at' },
 };
 export const tables = Object.keys(samples);
 
@@ -164,6 +165,21 @@ export function protectionRow(n: number, until: Date | null) {
 
 export function suppressedRow(n: number, at: Date) {
   return { recipient_hash: String(n), why: 'bounce', at };
+}
+
+export function erasureRow(id: number, doneAt: Date | null) {
+  const stripe = doneAt && 'no customer';
+  const none: string[] = [];
+  return {
+    id,
+    subject: `user:${id}`,
+    asked_at: '2020-01-01T00:00:00Z',
+    recipient_hashes: none,
+    customer_ids: none,
+    what: {},
+    stripe,
+    done_at: doneAt,
+  };
 }
 
 export function historyRow(id: number, at: Date) {

@@ -243,6 +243,16 @@ function boardTests(makeBackend: () => QueueBackend) {
     expect(JSON.stringify(web.lines)).not.toContain(operator.password);
   });
 
+  test('[P7] what stands in the place of an id and is none is not written into the log', async () => {
+    for (const path of ['mail/ann@example.org/retry', 'ann@example.org/pause']) {
+      const headers = { authorization: basic(operator), 'sec-fetch-site': 'same-origin' };
+      await web.get(`/queues/api/queues/${path}`, { method: 'PUT', headers });
+    }
+    const lines = JSON.stringify(web.lines);
+    expect(lines).not.toContain('example.org');
+    expect(lines).toContain('(no id)');
+  });
+
   test('[P2] retry is a replay through Postgres, by name; never the retry of BullMQ', async () => {
     const job = await jobOf();
 

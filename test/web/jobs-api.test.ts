@@ -317,7 +317,7 @@ describe('Idempotency-Key', () => {
     const statements = {
       ...database.statements,
       // nobody goes on before each has seen that the key is new
-      recallIdempotencyKey: async (parameters: { tokenHash: string; key: string }) => {
+      recallIdempotencyKey: async (parameters: { tokenHash: string; key: string; plainKey: string }) => {
         const answer = await database.statements.recallIdempotencyKey(parameters);
         if (++recalls === uses) allHaveAsked.resolve();
         await allHaveAsked.promise;
@@ -351,7 +351,7 @@ describe('Idempotency-Key', () => {
   test('after seven days a key is new again', async () => {
     const headers = { 'idempotency-key': 'old' };
     const { id } = (await (await post(cancelTeam('14'), headers)).json()) as { id: number };
-    await sql`update evenfall.idempotency set created_at = now() - interval '7 days 1 second' where key = 'old'`;
+    await sql`update evenfall.idempotency set created_at = now() - interval '7 days 1 second' where job_id = ${id}`;
     await sql`select evenfall.cancel('cancel-subscription', 'teamId=14')`;
 
     const later = await post(cancelTeam('14'), headers);
@@ -360,11 +360,22 @@ describe('Idempotency-Key', () => {
     expect(((await later.json()) as { id: number }).id).not.toBe(id);
   });
 
-  test('[P7] the token is not stored with the key', async () => {
-    await post(cancelTeam('15'), { 'idempotency-key': 'secret' });
+  test('[P7] neither the token nor the key is stored: whom it is about stays with the caller', async () => {
+    const headers = { 'idempotency-key': 'leaves ann@example.org' };
+    const { id } = (await (await post(cancelTeam('15'), headers)).json()) as { id: number };
 
-    const [row] = await sql`select i::text as text from evenfall.idempotency i where key = 'secret'`;
+    const [row] = await sql`select i::text as text from evenfall.idempotency i where job_id = ${id}`;
+    expect(row?.['text']).not.toMatch(/ann|example/);
     expect(row?.['text']).not.toContain(apiToken);
+    expect((await post(cancelTeam('15'), headers)).headers.get('idempotent-replayed')).toBe('true');
+  });
+
+  test('[P2] a key that an older release has stored as it came is answered, too', async () => {
+    const headers = { 'idempotency-key': 'of before' };
+    const { id } = (await (await post(cancelTeam('17'), headers)).json()) as { id: number };
+    await sql`update evenfall.idempotency set key = 'of before' where job_id = ${id}`;
+    expect(await (await post(cancelTeam('17'), headers)).json()).toMatchObject({ id });
+    expect(await countOf('17')).toBe(1);
   });
 
   test.each(['', 'x'.repeat(256), 'schlüssel'])(

@@ -1,4 +1,4 @@
-import { operator, readCount } from '../arguments.ts';
+import { operator, readCount, readWhy } from '../arguments.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printRows } from '../output.ts';
 import { withParts } from '../parts.ts';
@@ -16,7 +16,7 @@ export async function findingsListCommand(options: { all?: boolean; limit: strin
 export async function findingsAckCommand(id: string, options: { why: string }) {
   await withParts(async ({ database }) => {
     const number = readCount(id, 'the number');
-    const acknowledgement = { id: number, who: operator(), why: options.why };
+    const acknowledgement = { id: number, who: operator(), why: readWhy(options.why) };
     const [finding] = await database.statements.acknowledgeFinding(acknowledgement);
     if (finding) {
       print(`finding ${number} (${finding.kind}, ${finding.subject}) is acknowledged`);

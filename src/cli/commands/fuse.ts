@@ -1,6 +1,6 @@
 import { fusedKinds, isFused, readFuses, wouldBlow } from '../../core/fuse.ts';
 import type { FusedKind } from '../../core/fuse.ts';
-import { operator, readCount } from '../arguments.ts';
+import { operator, readCount, readWhy } from '../arguments.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
 import { buildPolicy, withParts } from '../parts.ts';
@@ -33,6 +33,7 @@ export async function fuseReleaseCommand(
   options: { why: string; acts?: string; json?: boolean },
 ) {
   const kind = readKind(name);
+  const why = readWhy(options.why);
   const wanted = options.acts === undefined ? undefined : readCount(options.acts, '--acts');
   await withParts(async ({ database, config }) => {
     const who = operator();
@@ -48,7 +49,7 @@ export async function fuseReleaseCommand(
         what: 'fuse.released',
         teamId: null,
         subject: `fuse:${kind}`,
-        detail: { why: options.why, acts, who, blownAt, blownBy },
+        detail: { why, acts, who, blownAt, blownBy },
         jobId: null,
         source: 'cli',
       });

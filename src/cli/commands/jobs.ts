@@ -1,4 +1,4 @@
-import { findKind, readCount, readInstant, readPayload } from '../arguments.ts';
+import { findKind, readCount, readInstant, readPayload, readWhy } from '../arguments.ts';
 import { lease } from '../../queue/heartbeat.ts';
 import { print, printError, printRows } from '../output.ts';
 import { withParts } from '../parts.ts';
@@ -40,7 +40,8 @@ export async function jobsCommand(options: Printed & { state?: string; limit: st
 /** `evenfall pause KIND` and `resume KIND` */
 export async function pauseCommand(kind: string, options: { why: string }) {
   findKind(kind);
-  await withParts(({ database }) => database.statements.pauseKind({ kind, why: options.why }));
+  const why = readWhy(options.why);
+  await withParts(({ database }) => database.statements.pauseKind({ kind, why }));
   print(`${kind} is paused: what is asked for waits. \`evenfall resume ${kind}\` lets it go on.`);
 }
 

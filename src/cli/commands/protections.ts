@@ -1,5 +1,5 @@
 import type { Statements } from '../../db/connect.ts';
-import { operator, readInstant } from '../arguments.ts';
+import { operator, readInstant, readWhy } from '../arguments.ts';
 import { WrongCall, exitCodes } from '../exit.ts';
 import { printError, printObject } from '../output.ts';
 import { buildPolicy, withParts } from '../parts.ts';
@@ -19,10 +19,11 @@ export async function protectCommand(
   options: { why: string; until?: string; lift?: boolean; json?: boolean },
 ) {
   const teamId = readTeam(team);
+  const why = readWhy(options.why);
   const until = options.until === undefined ? null : readInstant(options.until, '--until');
   if (until && options.lift) throw new WrongCall('--lift ends it now: leave out --until');
   return await withParts(async ({ database, config }) => {
-    const order = { kind, teamId, why: options.why, who: operator() };
+    const order = { kind, teamId, why, who: operator() };
     if (options.lift) {
       printObject(await database.transaction((tx) => lift(tx, order)), options);
       return exitCodes.done;

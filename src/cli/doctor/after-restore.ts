@@ -4,7 +4,7 @@ import { QueuesSilent, lookAtInstallation, signs } from '../../queue/installatio
 import type { RestoreSign } from '../../queue/installation.ts';
 import { answerRestore, describeRestore } from '../../queue/restored.ts';
 import type { Consequences } from '../../queue/restored.ts';
-import { operator } from '../arguments.ts';
+import { operator, readWhy } from '../arguments.ts';
 import { WrongCall, exitCodes } from '../exit.ts';
 import { print, printError, printObject } from '../output.ts';
 import { withParts } from '../parts.ts';
@@ -21,6 +21,8 @@ const mails = (kind: string, since: string) =>
   `restored from a backup: see what was sent since ${since}, then \`evenfall resume ${kind}\``;
 const deletes = (kind: string, since: string) =>
   `restored from a backup: snoozes and keep links since ${since} are forgotten; see who is due, then \`evenfall resume ${kind}\``;
+const erases = (kind: string, since: string) =>
+  `restored from a backup: who was erased since ${since} is back, and what was taken back since is forgotten; ask again for those, then \`evenfall resume ${kind}\``;
 
 /** Nobody can be asked what these did, nor what people asked for, in the time that is lost. With the reason that each gets. */
 export const pausedByRestore: Consequences['pauses'] = {
@@ -30,6 +32,7 @@ export const pausedByRestore: Consequences['pauses'] = {
   'trial-ending-email': mails,
   'delete-inactive-team': deletes,
   'delete-unverified-users': deletes,
+  'erase-person': erases,
 };
 
 const consequences: Consequences = { backfillKind: backfillStripe.name, pauses: pausedByRestore };
@@ -61,6 +64,7 @@ export async function afterRestoreCommand(options: Options): Promise<number> {
   if (!options.afterRestore) throw new WrongCall('--why and --unnoticed go with --after-restore');
   if (why?.trim() === '') throw new WrongCall('--why wants a reason, for whoever reads the history');
   if (unnoticed && why === undefined) throw new WrongCall('--unnoticed goes with --why');
+  if (why !== undefined) readWhy(why);
   return await withParts(async ({ database, config }) => {
     const backend = buildBackend(config, createLog('silent', 'doctor'));
     try {

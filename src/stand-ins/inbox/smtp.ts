@@ -41,9 +41,9 @@ export async function startSmtp(options: SmtpOptions): Promise<{ port: number; c
       if (fault) cut(session);
       else done();
     },
-    onRcptTo(_address, _session, done) {
+    onRcptTo({ address }, _session, done) {
       const fault = takeFault('rcpt');
-      done(fault?.kind === 'refuse' ? refusal(fault.code) : undefined);
+      done(fault?.kind === 'refuse' ? refusal(fault.code, [address]) : undefined);
     },
     onData(stream, session, done) {
       receive(stream, session).then((answer) => answer && done(null, answer), done);
@@ -56,9 +56,10 @@ export async function startSmtp(options: SmtpOptions): Promise<{ port: number; c
     session: SMTPServerSession,
   ): Promise<string | undefined> {
     const source = await buffer(stream);
-    if (stream.sizeExceeded) throw refusal(552);
+    const recipients = session.envelope.rcptTo.map(({ address }) => address);
+    if (stream.sizeExceeded) throw refusal(552, recipients);
     const fault = takeFault('data');
-    if (fault?.kind === 'refuse') throw refusal(fault.code);
+    if (fault?.kind === 'refuse') throw refusal(fault.code, recipients);
     if (fault?.kind === 'hang') return undefined;
     if (fault?.kind === 'drop-before') {
       cut(session);
@@ -68,7 +69,7 @@ export async function startSmtp(options: SmtpOptions): Promise<{ port: number; c
     // The connection goes first: who is told of the mail may count on the sender having no answer.
     if (fault?.kind === 'drop-after-accept') cut(session);
     const message = store.add(content);
-    return fault ? undefined : `kept as ${message.id}`;
+    return fault ? undefined : `kept as ${message.id} for ${quoted(recipients)}`;
   }
 
   async function read(source: Buffer, session: SMTPServerSession): Promise<Omit<Message, 'id'>> {
@@ -131,6 +132,11 @@ const words = {
   552: 'The message is too large',
 };
 
-function refusal(code: keyof typeof words): Error {
-  return Object.assign(new Error(words[code]), { responseCode: code });
+function refusal(code: keyof typeof words, recipients: readonly string[]): Error {
+  return Object.assign(new Error(`${words[code]}: ${quoted(recipients)}`), { responseCode: code });
+}
+
+/** As mail servers quote: the address, and the name before the @ by itself. */
+function quoted(recipients: readonly string[]): string {
+  return recipients.map((address) => `<${address}> (${address.split('@')[0]})`).join(', ');
 }
