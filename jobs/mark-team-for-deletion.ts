@@ -11,13 +11,13 @@
  * worker died while the mail server took the notice. Look into its log, `evenfall effect settle ID
  * --happened|--did-not`, then `evenfall dead replay N`. Until then nothing of the team is deleted.
  */
-import type { OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
-import { recipientOf } from '../src/billing/recipient.ts';
+import type { LiveMarkRow, OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
 import {
   clear,
   firstLook,
   heldBack,
   lookUpTeam,
+  recipientOfTeam,
   speaksAgainst,
   throughFuse,
   tooOld,
@@ -60,11 +60,11 @@ export const markTeamForDeletion = defineJob({
     const look = await firstLook(ctx, { teamId: id, markId: live?.id, sync: syncAll });
     if (look.outcome) return look.outcome;
     const { team, asked } = look;
-    const to = await recipient(ctx, team, asked);
+    const to = await recipientOfTeam(ctx, team, asked);
     if (to === undefined) return await unreachable(ctx, team, live?.id);
 
     // open for all to see before the last look: a subscription that is mirrored from here on finds it, and clears it
-    const mark = live ?? (await open(ctx, team));
+    const mark = live ? await dated(ctx, live) : await open(ctx, team);
     const held = await ctx.transaction((tx) => lookAgain(ctx, tx, team, mark, asked));
     if (held !== undefined) return heldBack(held);
     return await announce(ctx, team, mark, to);
@@ -88,17 +88,6 @@ async function unreachable(ctx: Context, team: TeamToEndRow, markId: number | un
   return skipped(why);
 }
 
-/** The owner, else the address that Stripe has of the team's customer. */
-async function recipient(ctx: Context, team: TeamToEndRow, { trace }: Asked): Promise<string | undefined> {
-  const { ownerEmail, ownerIsActive, ownerIsVerified } = team;
-  const owner = { ownerEmail, ownerIsActive: ownerIsActive && ownerIsVerified };
-  const found = recipientOf(owner, null);
-  const [customerId] = trace.customers;
-  if (found !== undefined || customerId === undefined) return found;
-  const { customer } = await ctx.stripe.readCustomer(customerId);
-  return recipientOf(undefined, customer.email);
-}
-
 async function open(ctx: Context, team: TeamToEndRow): Promise<OpenMarkRow> {
   const { deletionNotice } = ctx.policy;
   const { id: teamId, ownerId } = team;
@@ -111,6 +100,13 @@ async function open(ctx: Context, team: TeamToEndRow): Promise<OpenMarkRow> {
     facts: { class: 'mark_held' },
     waiting: true,
   });
+}
+
+/** With a date that still leaves the whole notice: the mark may have waited for days, for its fuse or its place. */
+async function dated(ctx: Context, mark: LiveMarkRow): Promise<OpenMarkRow> {
+  const { deletionNotice } = ctx.policy;
+  const [renewed] = await ctx.transaction((tx) => tx.dateMark({ id: mark.id, now: ctx.now, deletionNotice }));
+  return renewed ? { ...mark, ...renewed } : mark;
 }
 
 /** Everything once more, behind whoever mirrors a subscription of it right now, under lock: mark, team, fuse. */

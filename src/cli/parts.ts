@@ -40,6 +40,7 @@ export function buildPolicy(config: Config): Policy {
     unverifiedUserAge: config.POLICY_UNVERIFIED_USER_AGE,
     inactiveTeamAge: config.POLICY_INACTIVE_TEAM_AGE,
     deletionNotice: config.POLICY_DELETION_NOTICE,
+    deletionReminder: config.POLICY_DELETION_REMINDER ?? null,
     fuseMax: config.POLICY_FUSE_MAX,
     fuseShare: config.POLICY_FUSE_SHARE,
     fuseUsers: config.POLICY_FUSE_USERS,

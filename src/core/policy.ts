@@ -13,6 +13,8 @@ export interface Policy {
   readonly inactiveTeamAge: string;
   /** From a team's notice to its deletion. */
   readonly deletionNotice: string;
+  /** How long before its deletion a marked team's owner is told once more; null is not at all. */
+  readonly deletionReminder: string | null;
   /** Destructive acts on teams of one kind in 24 hours, at most: this many, and this share of the teams. */
   readonly fuseMax: number;
   readonly fuseShare: number;
@@ -30,6 +32,7 @@ export const defaultPolicy: Policy = {
   unverifiedUserAge: 'P10D',
   inactiveTeamAge: 'P6M',
   deletionNotice: 'P7D',
+  deletionReminder: null,
   fuseMax: 50,
   fuseShare: 0.05,
   fuseUsers: 2_000,
