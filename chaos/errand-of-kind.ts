@@ -25,6 +25,7 @@ export const errandOf: Readonly<Record<string, Make>> = {
   'trial-ending-email': trialEnding,
   'expiring-card-email': expiringCard,
   'mark-team-for-deletion': sleepingTeam,
+  'deletion-reminder-email': remindedTeam,
   'delete-inactive-team': markedTeam,
   async 'delete-unverified-users'(world) {
     await world.user({ email_verified_at: null, last_seen_at: null, created_at: ago(11 * day) });
@@ -128,13 +129,23 @@ async function sleepingTeam(world: World): Promise<Errand> {
   return { kind: 'mark-team-for-deletion', payload: { teamId }, mails: [email] };
 }
 
+/** Its date is two hours away: within the reminder, and not within the last hour. */
+async function remindedTeam(world: World): Promise<Errand> {
+  const { teamId, ownerId, email } = await team(world);
+  await mark(world, teamId, ownerId, ago(-day / 12));
+  return { kind: 'deletion-reminder-email', payload: { teamId }, mails: [email] };
+}
+
 async function markedTeam(world: World): Promise<Errand> {
   const { teamId, ownerId } = await team(world);
+  await mark(world, teamId, ownerId, ago(day));
+  return { kind: 'delete-inactive-team', payload: { teamId }, deletes: [teamId] };
+}
+
+async function mark(world: World, teamId: string, ownerId: string, due: Date): Promise<void> {
   const sent = ago(8 * day);
-  const due = ago(day);
   await world.sql`
     insert into evenfall.team_deletion
       (team_id, state, owner_id, marked_at, announced_delete_at, notice_sent_at, delete_after)
     values (${teamId}, 'noticed', ${ownerId}, ${sent}, ${due}, ${sent}, ${due})`;
-  return { kind: 'delete-inactive-team', payload: { teamId }, deletes: [teamId] };
 }

@@ -47,13 +47,24 @@ export async function markInWords(stage: Stage, team: OwnedTeam): Promise<string
 
 /** As if the team had been marked a week earlier; nobody's clock is touched. */
 export async function aWeekPasses(stage: Stage, team: OwnedTeam): Promise<void> {
-  const week = '7 days';
+  await daysPass(stage, team, 7);
+}
+
+/** As if the team had been marked so many days earlier. */
+export async function daysPass(stage: Stage, team: OwnedTeam, days: number): Promise<void> {
+  const time = days === 1 ? '1 day' : `${days} days`;
   await stage.sql`
     update evenfall.team_deletion
-    set marked_at = marked_at - ${week}::interval, announced_delete_at = announced_delete_at - ${week}::interval,
-      notice_sent_at = notice_sent_at - ${week}::interval, delete_after = delete_after - ${week}::interval
+    set marked_at = marked_at - ${time}::interval, announced_delete_at = announced_delete_at - ${time}::interval,
+      notice_sent_at = notice_sent_at - ${time}::interval, delete_after = delete_after - ${time}::interval
     where team_id = ${team.id}`;
-  await stage.note('a week passes', `team ${team.id} ${team.name}`, 'its mark is moved back by seven days');
+  await stage.note(`${time} later`, `team ${team.id} ${team.name}`, `its mark is moved back by ${time}`);
+}
+
+/** Searches for whom to remind; resolves, when that team's reminder is over, to how it ended. */
+export async function reminderOf(stage: Stage, team: OwnedTeam) {
+  await stage.sweep('deletion-reminder-email');
+  return await stage.jobsAbout('deletion-reminder-email', { teamId: team.id });
 }
 
 /** Searches for teams whose date has passed; resolves, when that team's deletion is over, to how it ended. */

@@ -207,6 +207,7 @@ function environment(options: CompanyOptions): Record<string, string> {
     EVENFALL_CLOCK_FILE: options.clockFile,
     // longer than any month, so that on each day of it a card of this month is due
     POLICY_CARD_WINDOW: 'P32D',
+    POLICY_DELETION_REMINDER: 'P2D',
   };
 }
 

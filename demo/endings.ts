@@ -2,6 +2,7 @@ import { jobs } from '../src/client/index.ts';
 import {
   aWeekPasses,
   becomeCustomer,
+  daysPass,
   deletionOf,
   findings,
   inTheApp,
@@ -9,6 +10,7 @@ import {
   markInWords,
   markOf,
   markedTeam,
+  reminderOf,
   subscribe,
   usersLeft,
 } from './asleep.ts';
@@ -140,19 +142,23 @@ export const endings: readonly Scene[] = [
     name: 'asleep-deleted',
     title: 'One is deleted',
     tells:
-      'From the third one nothing is heard. A week passes. Stripe is asked once more, then the team is deleted, ' +
-      'and its owner, who has nothing else here.',
+      'From the third one nothing is heard. Six days pass, and its owner is reminded, once. One more, and Stripe is ' +
+      'asked; then the team is deleted, and its owner, who has nothing else here.',
     async play(stage) {
       const team = await markedTeam(stage);
-      await aWeekPasses(stage, team);
+      await daysPass(stage, team, 6);
+      for (let search = 0; search < 2; search++) await reminderOf(stage, team);
+      const reminders = stage.mailsTo(team).filter(({ subject }) => subject.startsWith('Reminder: ')).length;
+      await daysPass(stage, team, 1);
       const since = stage.stripe.requests.length;
       const [job] = await deletionOf(stage, team);
       const asked = stage.stripe.requests
         .slice(since)
         .some(({ params }) => (params as { email?: unknown }).email === team.email);
-      return { team, job, asked };
+      return { team, reminders, job, asked };
     },
     expects: [
+      { what: 'reminders to its owner, by two searches', expected: 1, see: ({ reminders }) => reminders },
       { what: 'the job', expected: 'done', see: ({ job }) => job?.state },
       { what: 'the team', expected: 'gone', see: async ({ team }, stage) => await inTheApp(stage, team) },
       {

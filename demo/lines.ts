@@ -195,6 +195,11 @@ const endings: Readonly<Record<string, Told>> = {
       .join(', '),
     tone: 'good',
   }),
+  'fuse.spread': ({ subject, detail }) => ({
+    what: 'fuse released',
+    why: `${subject.replace('fuse:', '')}, ${shown(detail['perDay'])} a day: ${String(detail['why'])}`,
+    tone: 'good',
+  }),
   'fuse.released': ({ subject, detail }) => ({
     what: 'fuse released',
     why: `${subject.replace('fuse:', '')}, ${shown(detail['acts'])} acts: ${String(detail['why'])}`,

@@ -12,6 +12,7 @@ export interface FindingAlertProps extends FindingAlert {
     readonly timeline: string | null;
     readonly fuseStatus: string | null;
     readonly fuseRelease: string | null;
+    readonly fuseSpread: string | null;
   };
 }
 
@@ -78,6 +79,7 @@ function steps({ commands }: FindingAlertProps): Step[] {
     ['See what happened to the team, and why:', commands.timeline],
     ['See the fuse and what it counted:', commands.fuseStatus],
     ['Let the kind go on, if all of it is meant:', commands.fuseRelease],
+    ['Or not all at once, but so many a day:', commands.fuseSpread],
     ['Say that you have seen to it:', commands.acknowledge],
   ];
   return all.flatMap(([does, command]) => (command === null ? [] : [[does, command] as const]));
@@ -103,6 +105,7 @@ const previewProps: FindingAlertProps = {
     timeline: 'npx evenfall timeline team:3021',
     fuseStatus: null,
     fuseRelease: null,
+    fuseSpread: null,
   },
 };
 

@@ -2,6 +2,7 @@ import type { MailName, MailProps } from '../src/core/mail.ts';
 import { mail as accountDeactivated } from './account-deactivated.tsx';
 import type { App } from './app.ts';
 import { mail as deletionNotice } from './deletion-notice.tsx';
+import { mail as deletionReminder } from './deletion-reminder.tsx';
 import { mail as expiringCard } from './expiring-card.tsx';
 import type { Mail } from './mail.ts';
 import { mail as trialEnding } from './trial-ending.tsx';
@@ -11,5 +12,6 @@ export const mails: { readonly [Name in MailName]: Mail<MailProps[Name] & { read
   'trial-ending': trialEnding,
   'expiring-card': expiringCard,
   'deletion-notice': deletionNotice,
+  'deletion-reminder': deletionReminder,
   'account-deactivated': accountDeactivated,
 };

@@ -26,6 +26,7 @@ import {
   firstLook,
   heldBack,
   lookUpTeam,
+  newOwner,
   speaksAgainst,
   throughFuse,
   tooOld,
@@ -83,11 +84,6 @@ export const deleteInactiveTeam = defineJob({
     return await goOn(ctx, id, mark, asked.own);
   },
 });
-
-/** Whoever owns it now was told nothing. */
-function newOwner(team: TeamToEndRow | undefined, mark: LiveMarkRow): string | undefined {
-  return team && team.ownerId !== mark.ownerId ? 'it has a new owner since its notice' : undefined;
-}
 
 /** The first irreversible step, with every condition read again behind the locks: mark, team, owner, fuse. */
 async function deleteUnderLock(

@@ -6,6 +6,7 @@ import { cancelSubscription } from './cancel-subscription.ts';
 import { deactivateAccount } from './deactivate-account.ts';
 import { deleteInactiveTeam } from './delete-inactive-team.ts';
 import { deleteUnverifiedUsers } from './delete-unverified-users.ts';
+import { deletionReminderEmail } from './deletion-reminder-email.ts';
 import { erasePerson } from './erase-person.ts';
 import { expiringCardEmail } from './expiring-card-email.ts';
 import { forgetOldRecords } from './forget-old-records.ts';
@@ -23,6 +24,7 @@ export const jobs = {
   trialEndingEmail,
   expiringCardEmail,
   markTeamForDeletion,
+  deletionReminderEmail,
   deleteInactiveTeam,
   deleteUnverifiedUsers,
   erasePerson,

@@ -12,16 +12,16 @@
  * worker died while the mail server took the notice. Look into its log, `evenfall effect settle ID
  * --happened|--did-not`, then `evenfall dead replay N`. Until then nothing of the team is deleted.
  */
-import type { OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
+import type { LiveMarkRow, OpenMarkRow, TeamToEndRow } from '../sql/queries.gen.ts';
 import { takeBounce } from '../src/billing/bounce.ts';
-import { reach } from '../src/billing/reach.ts';
 import { ownerAt } from '../src/billing/recipient.ts';
-import type { Recipient, Unreached } from '../src/billing/recipient.ts';
+import type { Unreached } from '../src/billing/recipient.ts';
 import {
   clear,
   firstLook,
   heldBack,
   lookUpTeam,
+  recipientOfTeam,
   speaksAgainst,
   throughFuse,
   tooOld,
@@ -64,11 +64,11 @@ export const markTeamForDeletion = defineJob({
     const look = await firstLook(ctx, { teamId: id, markId: live?.id, sync: syncAll });
     if (look.outcome) return look.outcome;
     const { team, asked } = look;
-    const recipient = await recipientOfNotice(ctx, team, asked);
+    const recipient = await recipientOfTeam(ctx, team, asked);
     if (recipient.to === undefined) return await unreachable(ctx, team, live?.id, recipient);
 
     // open for all to see before the last look: a subscription that is mirrored from here on finds it, and clears it
-    const mark = live ?? (await open(ctx, team));
+    const mark = live ? await dated(ctx, live) : await open(ctx, team);
     const held = await ctx.transaction((tx) => lookAgain(ctx, tx, team, mark, asked));
     if (held !== undefined) return heldBack(held);
     return await announce(ctx, team, mark, recipient.to);
@@ -99,16 +99,6 @@ async function unreachable(
   return skipped(why);
 }
 
-/** The owner, else the address that Stripe has of the team's customer, else the operator's fallback. */
-async function recipientOfNotice(ctx: Context, team: TeamToEndRow, { trace }: Asked): Promise<Recipient> {
-  const owner = team.ownerIsActive && team.ownerIsVerified ? team.ownerEmail : null;
-  const found = await reach(ctx, [owner]);
-  if (found.to !== undefined) return found;
-  const [customerId] = trace.customers;
-  const customer = customerId === undefined ? undefined : await ctx.stripe.readCustomer(customerId);
-  return await reach(ctx, [owner, customer?.customer.email ?? null, ctx.policy.noticeFallbackEmail]);
-}
-
 async function open(ctx: Context, team: TeamToEndRow): Promise<OpenMarkRow> {
   const { deletionNotice } = ctx.policy;
   const { id: teamId, ownerId } = team;
@@ -121,6 +111,13 @@ async function open(ctx: Context, team: TeamToEndRow): Promise<OpenMarkRow> {
     facts: { class: 'mark_held' },
     waiting: true,
   });
+}
+
+/** With a date that still leaves the whole notice: the mark may have waited for days, for its fuse or its place. */
+async function dated(ctx: Context, mark: LiveMarkRow): Promise<OpenMarkRow> {
+  const { deletionNotice } = ctx.policy;
+  const [renewed] = await ctx.transaction((tx) => tx.dateMark({ id: mark.id, now: ctx.now, deletionNotice }));
+  return renewed ? { ...mark, ...renewed } : mark;
 }
 
 /** Everything once more, behind whoever mirrors a subscription of it right now, under lock: mark, team, fuse. */

@@ -163,10 +163,10 @@ async function readSweep(sql: postgres.Sql, kind: string, source: string): Promi
   if (given !== sweepColumns)
     throw new Error(`sql/sweeps/${kind}.sql: gives ${given}; must give ${sweepColumns}`);
   const parameters = statement.parameters.map((parameter) => camel(parameter.name));
-  const takes = parameters.map(
-    (parameter, index) =>
-      `${parameter}: ${typescriptType(names, types[index], `sql/sweeps/${kind}.sql @${parameter}`)}`,
-  );
+  const takes = statement.parameters.map(({ name, nullable }, index) => {
+    const type = typescriptType(names, types[index], `sql/sweeps/${kind}.sql @${name}`);
+    return `${camel(name)}: ${type}${nullable ? ' | null' : ''}`;
+  });
   const enqueue = enqueueText(kind, text);
   await sql.unsafe(enqueue).describe();
   return { kind, list: { text, parameters }, enqueue: { text: enqueue, parameters }, takes };

@@ -149,6 +149,14 @@ export interface OpenMarkRow {
   customerIds: string[] | null;
 }
 
+export interface DateMarkRow {
+  announcedDeleteAt: Date;
+}
+
+export interface DeletionReminderRow {
+  verdict: string;
+}
+
 export interface LockMarkRow {
   id: number;
   state: string;
@@ -308,6 +316,10 @@ export interface MarkFindingAlertedRow {
 export interface BlownFuseRow {
   blownAt: Date;
   blownBy: string;
+}
+
+export interface RoomInFuseRow {
+  inMs: number | null;
 }
 
 export interface RecordHistoryRow {
@@ -577,6 +589,15 @@ export interface Queries {
    * the policy, in UTC.
    */
   openMark(parameters: { teamId: string; ownerId: string | null; now: Date; deletionNotice: string }): Promise<OpenMarkRow[]>;
+  /**
+   * A mark whose notice has waited for an hour or more, for its fuse or a mail server, gets the date anew before it is sent:
+   * nobody is told of a day that has passed. Not where a notice of it went out, or may have, for that one has printed the date.
+   */
+  dateMark(parameters: { now: Date; deletionNotice: string; id: number }): Promise<DateMarkRow[]>;
+  /**
+   * Whether the reminder of a deletion is due (sql/functions/deletion_reminder.sql).
+   */
+  deletionReminder(parameters: { deleteAfter: Date; reminder: string | null; now: Date }): Promise<DeletionReminderRow[]>;
   lockMark(parameters: { now: Date; id: number }): Promise<LockMarkRow[]>;
   /**
    * Waits for whoever is mirroring a subscription of the team: what they write is seen by the statements that follow.
@@ -694,6 +715,10 @@ export interface Queries {
    * Since when a kind's fuse is blown, and by what.
    */
   blownFuse(parameters: { kind: string }): Promise<BlownFuseRow[]>;
+  /**
+   * How long a job whose turn comes later waits (sql/functions/fuse.sql).
+   */
+  roomInFuse(parameters: { kind: string; teamId: string; fuseMax: number; fuseShare: number }): Promise<RoomInFuseRow[]>;
   /**
    * What changed, for whom: written in the transaction that makes or settles the change.
    */
@@ -924,6 +949,14 @@ export const queries = {
     text: "insert into evenfall.team_deletion (team_id, owner_id, marked_at, announced_delete_at)\nvalues ($1, $2, $3, $3::timestamptz + $4::text::interval)\non conflict (team_id) where state in ('marking', 'noticed', 'deleting') do nothing\nreturning id, team_id, state, owner_id, announced_delete_at, delete_after, customer_ids",
     parameters: ['teamId', 'ownerId', 'now', 'deletionNotice'],
   },
+  dateMark: {
+    text: "update evenfall.team_deletion d set announced_delete_at = $1::timestamptz + $2::text::interval\nwhere d.id = $3 and d.state = 'marking'\n  and d.announced_delete_at <= $1::timestamptz + $2::text::interval - interval '1 hour'\n  and not exists (\n    select from evenfall.effect e\n    where e.state <> 'released' and e.key = 'mail:deletion-notice:team:' || d.team_id || ':'\n      || to_char(d.announced_delete_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))\nreturning d.announced_delete_at",
+    parameters: ['now', 'deletionNotice', 'id'],
+  },
+  deletionReminder: {
+    text: "select evenfall.deletion_reminder($1, $2, $3) as \"verdict\"",
+    parameters: ['deleteAfter', 'reminder', 'now'],
+  },
   lockMark: {
     text: "select id, state, owner_id, delete_after < $1::timestamptz as \"is_due\" from evenfall.team_deletion\nwhere id = $2 for update",
     parameters: ['now', 'id'],
@@ -1061,6 +1094,10 @@ export const queries = {
   blownFuse: {
     text: "select blown_at as \"blown_at\", blown_by as \"blown_by\" from evenfall.fuse where kind = $1 and blown_at is not null",
     parameters: ['kind'],
+  },
+  roomInFuse: {
+    text: "select extract(epoch from\n  evenfall.room_in_fuse($1, 'team:' || $2::text, evenfall.team_fuse_limit($3, $4))\n  - clock_timestamp())::float8 * 1000 as \"in_ms\"",
+    parameters: ['kind', 'teamId', 'fuseMax', 'fuseShare'],
   },
   recordHistory: {
     text: "insert into evenfall.history (at, what, team_id, subject, detail, job_id, source)\nvalues ($1, $2, $3, $4, $5, $6, $7)\nreturning id",
@@ -1470,6 +1507,10 @@ export interface FuseStatusRow {
   releasedAt: Date | null;
   releasedActs: number | null;
   releasedBy: string | null;
+  spread: number;
+  spreadUntil: Date | null;
+  spreadPerDay: number | null;
+  spreadActs: number;
 }
 
 export interface LockFuseRow {
@@ -1745,6 +1786,24 @@ export interface TellScheduleRow {
   dueAt: Date;
 }
 
+export interface SpreadFuseRow {
+  kind: string;
+}
+
+export interface RecentActsRow {
+  at: Date;
+}
+
+export interface BacklogRow {
+  id: number;
+  notBefore: Date | null;
+}
+
+export interface TakePlacesRow {
+  jobs: number;
+  notified: string | null;
+}
+
 export interface TakeStripeTurnRow {
   verdict: string;
   waitMs: number;
@@ -1936,7 +1995,8 @@ export interface Machine {
   findAcknowledgement(parameters: { id: number }): Promise<FindAcknowledgementRow[]>;
   /**
    * As evenfall.try_fuse sees them at its next try. `policy` is what is allowed in 24 hours without a release; `acts`
-   * are those that count against `allowed`; `waiting` are jobs, of which one may want to act on many users.
+   * are those that count against `allowed`; `waiting` are jobs, of which one may want to act on many users. What a person
+   * has spread counts apart: `spread` jobs that wait for their places, and `spread_acts` of the last 24 hours.
    */
   fuseStatus(parameters: { kinds: string[]; actOn: string[]; fuseUsers: number; fuseMax: number; fuseShare: number }): Promise<FuseStatusRow[]>;
   /**
@@ -2163,6 +2223,26 @@ export interface Machine {
    * locked, so that another worker, which passes over them, finds no older one to tell of instead.
    */
   tellSchedule(parameters: { schedule: string }): Promise<TellScheduleRow[]>;
+  /**
+   * Whole again, blown or not, and with the limit that it had: acts go on being counted as they were.
+   */
+  spreadFuse(parameters: { kind: string; perDay: number }): Promise<SpreadFuseRow[]>;
+  /**
+   * Of the last 24 hours, the oldest first.
+   */
+  recentActs(parameters: { kind: string }): Promise<RecentActsRow[]>;
+  /**
+   * What wants to act within the day or was spread before, in the order in which it waits; locked, so that nothing of it is
+   * dispatched or starts meanwhile. Not what has acted for the team's mark already and only goes on, nor what is parked.
+   * `not_before` is a time that somebody asked for. Rides job_live_key.
+   */
+  backlog(parameters: { kind: string }): Promise<BacklogRow[]>;
+  /**
+   * queued, dispatched → queued, each to wait for its place, with its time to give up counted from there. The BullMQ job that
+   * carried it comes to nothing, for its dispatch is not the current one any more. One that runs finds its place when it comes
+   * to the fuse.
+   */
+  takePlaces(parameters: { error: unknown; ids: number[]; places: Date[] }): Promise<TakePlacesRow[]>;
   /**
    * Before each request to Stripe.
    */
@@ -2394,7 +2474,7 @@ export const machine = {
     parameters: ['id'],
   },
   fuseStatus: {
-    text: "select k.kind as \"kind\", w.allowed as \"allowed\", w.since as \"since\",\n  (select count(*) from evenfall.fuse_act a where a.kind = k.kind and a.at > w.since)::int as \"acts\",\n  evenfall.waiting_to_act(k.kind) as \"waiting\", p.policy as \"policy\", f.blown_at as \"blown_at\",\n  f.blown_by as \"blown_by\", f.released_at as \"released_at\", f.released_acts as \"released_acts\",\n  f.released_by as \"released_by\"\nfrom unnest($1::text[], $2::text[]) with ordinality as k (kind, act_on, n)\ncross join lateral (\n  select case k.act_on when 'users' then $3::int\n    else evenfall.team_fuse_limit($4, $5) end as policy) p\nleft join evenfall.fuse f on f.kind = k.kind\ncross join lateral evenfall.fuse_window(f, p.policy) w\norder by k.n",
+    text: "select k.kind as \"kind\", w.allowed as \"allowed\", w.since as \"since\",\n  (select count(*) from evenfall.fuse_act a where a.kind = k.kind and a.at > w.since and not a.spread)::int as \"acts\",\n  evenfall.waiting_to_act(k.kind) as \"waiting\", p.policy as \"policy\", f.blown_at as \"blown_at\",\n  f.blown_by as \"blown_by\", f.released_at as \"released_at\", f.released_acts as \"released_acts\",\n  f.released_by as \"released_by\", s.jobs as \"spread\", s.until as \"spread_until\",\n  case when s.jobs > 0 then f.spread_per_day end as \"spread_per_day\",\n  (select count(*) from evenfall.fuse_act a\n    where a.kind = k.kind and a.at > clock_timestamp() - interval '24 hours' and a.spread)::int as \"spread_acts\"\nfrom unnest($1::text[], $2::text[]) with ordinality as k (kind, act_on, n)\ncross join lateral (\n  select case k.act_on when 'users' then $3::int\n    else evenfall.team_fuse_limit($4, $5) end as policy) p\nleft join evenfall.fuse f on f.kind = k.kind\ncross join lateral evenfall.fuse_window(f, p.policy) w\ncross join lateral (\n  select count(*)::int as jobs, max(j.spread_at) as until from evenfall.job j\n  where j.kind = k.kind and j.key is not null and j.state in ('queued', 'dispatched', 'running', 'parked')\n    and j.spread_at is not null) s\norder by k.n",
     parameters: ['kinds', 'actOn', 'fuseUsers', 'fuseMax', 'fuseShare'],
   },
   lockFuse: {
@@ -2482,7 +2562,7 @@ export const machine = {
     parameters: ['id', 'dispatchNo', 'workerId'],
   },
   finish: {
-    text: "update evenfall.job\nset state = case when rerun_payload is null then $1 else 'queued' end,\n    due = rerun_payload is not null and rerun_at <= clock_timestamp(),\n    finished_at = case when rerun_payload is null then clock_timestamp() end,\n    outcome = $2, public_message = null, last_error = null, worker_id = null, waiting_since = null,\n    payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),\n    deadline_at = coalesce(\n      rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),\n    attempts = case when rerun_payload is null then attempts else 0 end,\n    asks = asks + (rerun_payload is not null)::int, rerun_payload = null, rerun_at = null\nwhere id = $3 and run_no = $4 and state = 'running'\nreturning state",
+    text: "update evenfall.job\nset state = case when rerun_payload is null then $1 else 'queued' end,\n    due = rerun_payload is not null and rerun_at <= clock_timestamp(),\n    finished_at = case when rerun_payload is null then clock_timestamp() end,\n    outcome = $2, public_message = null, last_error = null, worker_id = null, waiting_since = null,\n    spread_at = null,\n    payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),\n    deadline_at = coalesce(\n      rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),\n    attempts = case when rerun_payload is null then attempts else 0 end,\n    asks = asks + (rerun_payload is not null)::int, rerun_payload = null, rerun_at = null\nwhere id = $3 and run_no = $4 and state = 'running'\nreturning state",
     parameters: ['state', 'outcome', 'id', 'runNo'],
     json: ['outcome'],
   },
@@ -2497,7 +2577,7 @@ export const machine = {
     json: ['error'],
   },
   bury: {
-    text: "with ended as (\n  update evenfall.job\n  set state = case when rerun_payload is null then 'dead' else 'queued' end,\n      due = rerun_payload is not null and rerun_at <= clock_timestamp(),\n      finished_at = case when rerun_payload is null then clock_timestamp() end,\n      last_error = $1, public_message = $2, worker_id = null, waiting_since = null,\n      payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),\n      deadline_at = coalesce(\n      rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),\n      attempts = case when rerun_payload is null then attempts + 1 else 0 end,\n      asks = asks + (rerun_payload is not null)::int, rerun_payload = null, rerun_at = null\n  where id = $3 and run_no = $4 and state = 'running'\n  returning *\n), letter as (\n  insert into evenfall.dead_letter (job_id, run_no, kind, team_id, class, code, error, attempts, crashes)\n  select id, run_no, kind, team_id, $5, $6, $1, attempts, crashes from ended where state = 'dead'\n  on conflict (job_id, run_no) do nothing\n  returning id\n)\nselect ended.state as \"state\", letter.id as \"dead_letter_id\",\n  case when letter.id is not null and ended.kind <> 'alert-dead-letter'\n    then evenfall.enqueue('alert-dead-letter', jsonb_build_object('deadLetterId', letter.id)) end as \"alert_id\"\nfrom ended left join letter on true",
+    text: "with ended as (\n  update evenfall.job\n  set state = case when rerun_payload is null then 'dead' else 'queued' end,\n      due = rerun_payload is not null and rerun_at <= clock_timestamp(),\n      finished_at = case when rerun_payload is null then clock_timestamp() end,\n      last_error = $1, public_message = $2, worker_id = null, waiting_since = null, spread_at = null,\n      payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),\n      deadline_at = coalesce(\n      rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),\n      attempts = case when rerun_payload is null then attempts + 1 else 0 end,\n      asks = asks + (rerun_payload is not null)::int, rerun_payload = null, rerun_at = null\n  where id = $3 and run_no = $4 and state = 'running'\n  returning *\n), letter as (\n  insert into evenfall.dead_letter (job_id, run_no, kind, team_id, class, code, error, attempts, crashes)\n  select id, run_no, kind, team_id, $5, $6, $1, attempts, crashes from ended where state = 'dead'\n  on conflict (job_id, run_no) do nothing\n  returning id\n)\nselect ended.state as \"state\", letter.id as \"dead_letter_id\",\n  case when letter.id is not null and ended.kind <> 'alert-dead-letter'\n    then evenfall.enqueue('alert-dead-letter', jsonb_build_object('deadLetterId', letter.id)) end as \"alert_id\"\nfrom ended left join letter on true",
     parameters: ['error', 'publicMessage', 'id', 'runNo', 'class', 'code'],
     json: ['error'],
   },
@@ -2610,6 +2690,23 @@ export const machine = {
     text: "with untold as (\n  select r.due_at from evenfall.schedule_run r\n  join evenfall.job j on j.id = r.job_id and j.state in ('done', 'skipped')\n  where r.schedule = $1 and r.due_at > clock_timestamp() - interval '1 day' and r.told_at is null\n  for update of r skip locked\n)\nupdate evenfall.schedule_run r set told_at = clock_timestamp()\nfrom untold where r.schedule = $1 and r.due_at = untold.due_at\nreturning r.due_at",
     parameters: ['schedule'],
   },
+  spreadFuse: {
+    text: "insert into evenfall.fuse (kind, spread_per_day) values ($1, $2)\non conflict (kind) do update set blown_at = null, blown_by = null, spread_per_day = excluded.spread_per_day\nreturning kind",
+    parameters: ['kind', 'perDay'],
+  },
+  recentActs: {
+    text: "select at from evenfall.fuse_act where kind = $1 and at > clock_timestamp() - interval '24 hours' order by at",
+    parameters: ['kind'],
+  },
+  backlog: {
+    text: "select j.id, case when j.state = 'queued' and j.attempts = 0 and j.spread_at is null then j.run_at end as \"not_before\"\nfrom evenfall.job j\nwhere j.kind = $1 and j.key is not null and j.state in ('queued', 'dispatched', 'running')\n  and (j.spread_at is not null or j.run_at < clock_timestamp() + interval '24 hours')\n  and not exists (\n    select from evenfall.team_deletion d\n    join evenfall.fuse_act a\n      on a.kind = j.kind and a.subject = 'team:' || d.team_id and a.occasion = 'mark ' || d.id\n    where d.team_id = j.team_id and d.state in ('marking', 'noticed', 'deleting'))\norder by j.spread_at, j.id\nfor update of j",
+    parameters: ['kind'],
+  },
+  takePlaces: {
+    text: "with placed as (\n  update evenfall.job j\n  set state = case j.state when 'dispatched' then 'queued' else j.state end, due = false,\n      run_at = place.at, spread_at = place.at, deadline_at = greatest(j.deadline_at, place.at + k.give_up_after),\n      waiting_since = null, last_error = $1\n  from unnest($2::bigint[], $3::timestamptz[]) as place (id, at), evenfall.job_kind k\n  where j.id = place.id and k.kind = j.kind\n  returning j.id\n)\nselect count(*)::int as \"jobs\", pg_notify('evenfall_job', '')::text as \"notified\" from placed",
+    parameters: ['error', 'ids', 'places'],
+    json: ['error'],
+  },
   takeStripeTurn: {
     text: "select verdict as \"verdict\", wait_ms as \"wait_ms\", failures as \"failures\", opened_at as \"opened_at\",\n  extract(epoch from clock_timestamp() - opened_at)::float8 * 1000 as \"open_ms\"\nfrom evenfall.stripe_turn(clock_timestamp(), $1 * interval '1 millisecond',\n  $2 * interval '1 millisecond')",
     parameters: ['spacingMs', 'patienceMs'],
@@ -2680,6 +2777,7 @@ export const machine = {
 /** What a sweep may ask for. */
 export interface SweepParameters {
   cardWindow: string;
+  deletionReminder: string | null;
   inactiveTeamAge: string;
   now: Date;
   trialReminders: string[];
@@ -2713,6 +2811,10 @@ export const sweeps: Readonly<Record<string, SweepStatements>> = {
   'delete-unverified-users': {
     list: { text: "select '{}'::jsonb as payload, null::text as team_id, u.id::text as subject,\n  'created at ' || to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never verified' as why\nfrom evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\n  and not evenfall.user_vetoed(u.id::text, $2::timestamptz, $3::text::interval)\norder by u.created_at, u.id", parameters: ['unverifiedUserAge', 'now', 'inactiveTeamAge'] },
     enqueue: { text: "with due as (\nselect '{}'::jsonb as payload, null::text as team_id, u.id::text as subject,\n  'created at ' || to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', more than ' || $1::text || ' ago, and never verified' as why\nfrom evenfall.app_user u\nwhere u.email_verified_at is null\n  and u.created_at + $1::text::interval < $2::timestamptz\n  and evenfall.user_spared(u.id::text) is null\n  and not evenfall.user_vetoed(u.id::text, $2::timestamptz, $3::text::interval)\norder by u.created_at, u.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:delete-unverified-users'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'delete-unverified-users'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['unverifiedUserAge', 'now', 'inactiveTeamAge'] },
+  },
+  'deletion-reminder-email': {
+    list: { text: "select jsonb_build_object('teamId', d.team_id) as payload, d.team_id, d.team_id as subject,\n  'it is to be deleted after ' || to_char(d.delete_after at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', the reminder is due ' || $1::text || ' before' as why\nfrom evenfall.team_deletion d\nwhere d.state = 'noticed' and d.delete_after > $2::timestamptz\n  and evenfall.deletion_reminder(d.delete_after, $1::text, $2::timestamptz) in ('due', 'late')\n  and not exists (\n    select from evenfall.notice n\n    where n.kind = 'deletion-reminder' and n.subject = 'team:' || d.team_id and n.occasion = 'mark ' || d.id)\n  and not exists (\n    select from evenfall.dead_letter l\n    where l.resolved_at is null and l.kind = 'deletion-reminder-email' and l.team_id = d.team_id)\n  and evenfall.team_spared(d.team_id, $2::timestamptz) is null\norder by d.delete_after, d.id", parameters: ['deletionReminder', 'now'] },
+    enqueue: { text: "with due as (\nselect jsonb_build_object('teamId', d.team_id) as payload, d.team_id, d.team_id as subject,\n  'it is to be deleted after ' || to_char(d.delete_after at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')\n    || ', the reminder is due ' || $1::text || ' before' as why\nfrom evenfall.team_deletion d\nwhere d.state = 'noticed' and d.delete_after > $2::timestamptz\n  and evenfall.deletion_reminder(d.delete_after, $1::text, $2::timestamptz) in ('due', 'late')\n  and not exists (\n    select from evenfall.notice n\n    where n.kind = 'deletion-reminder' and n.subject = 'team:' || d.team_id and n.occasion = 'mark ' || d.id)\n  and not exists (\n    select from evenfall.dead_letter l\n    where l.resolved_at is null and l.kind = 'deletion-reminder-email' and l.team_id = d.team_id)\n  and evenfall.team_spared(d.team_id, $2::timestamptz) is null\norder by d.delete_after, d.id\n), enqueued as (\n  insert into evenfall.job (kind, queue, payload, payload_version, key, team_id, due, run_at, deadline_at, source)\n  select k.kind, k.queue, due.payload, k.payload_version,\n    coalesce(evenfall.default_key(k.key_fields, due.payload), 'swept'),\n    coalesce(due.team_id, due.payload->>k.team_field), true, clock_timestamp(), clock_timestamp() + k.give_up_after,\n    'sweep:deletion-reminder-email'\n  from due cross join evenfall.job_kind k\n  where k.kind = 'deletion-reminder-email'\n  order by 5\n  on conflict (kind, key) where key is not null and state in ('queued', 'dispatched', 'running', 'parked') do nothing\n  returning 1\n)\nselect (select count(*) from due)::int as due, (select count(*) from enqueued)::int as enqueued", parameters: ['deletionReminder', 'now'] },
   },
   'expiring-card-email': {
     list: { text: "select jsonb_build_object('cardId', due.id) as payload,\n  evenfall.team_of_customer(due.customer_id, due.team_id) as team_id,\n  due.id as subject,\n  'the card expires at the end of ' || due.month || ' and backs ' || due.backed as why\nfrom (\n  select c.id, c.customer_id, u.team_id, b.backed,\n    to_char(c.exp_year, 'FM0000') || '-' || to_char(c.exp_month, 'FM00') as month\n  from evenfall.card c\n  left join evenfall.customer u on u.id = c.customer_id\n  cross join lateral (\n    select string_agg(s.id, ' ' order by s.id) as backed\n    from (\n      select s.* from evenfall.subscription s where s.default_payment_method = c.id\n      union all\n      select s.* from evenfall.customer p join evenfall.subscription s on s.customer_id = p.id\n      where p.default_payment_method = c.id and s.default_payment_method is null\n    ) s\n    where s.status in ('active', 'trialing', 'past_due') and not s.gone and not s.cancel_at_period_end\n      and (s.cancel_at is null or s.cancel_at > greatest(c.expires_at, s.current_period_end))\n  ) b\n  where not c.detached and b.backed is not null\n    and c.expires_at > $1::timestamptz\n    and evenfall.card_expiry(c.expires_at, $2::text, $1::timestamptz) = 'due'\n) due\nwhere not exists (\n    select from evenfall.notice n\n    where n.kind = 'expiring-card' and n.subject = 'card:' || due.id and n.occasion = due.month)\n  and not exists (\n    select from evenfall.dead_letter d join evenfall.job j on j.id = d.job_id\n    where d.resolved_at is null and d.kind = 'expiring-card-email'\n      and j.payload @> jsonb_build_object('cardId', due.id))\norder by due.month, due.id", parameters: ['now', 'cardWindow'] },

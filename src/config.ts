@@ -190,6 +190,15 @@ export const variables = {
     .refine((text) => /[1-9]/.test(text), { error: 'must be longer than nothing' })
     .default(defaultPolicy.deletionNotice)
     .meta({ about: "From a team's notice to its deletion: ISO 8601. Default P7D." }),
+  POLICY_DELETION_REMINDER: duration
+    .refine((text) => daysOf(text).least > daysOf('PT1H').most, {
+      error: 'must be longer than PT1H: in the last hour nobody is reminded any more',
+    })
+    .optional()
+    .meta({
+      about:
+        'How long before its deletion a marked team is told once more: ISO 8601, shorter than the notice. Unset: not at all.',
+    }),
   POLICY_FUSE_MAX: z.coerce
     .number({ error: 'must be a whole number from 1' })
     .int()
@@ -218,7 +227,7 @@ export const variables = {
     .default(defaultPolicy.keepEffects)
     .meta({
       about:
-        'How long acts and mails are kept, so that none is done twice; longer than the card window and the trial reminders. Default P400D.',
+        'How long acts and mails are kept, so that none is done twice; longer than the card window and the reminders. Default P400D.',
     }),
   POLICY_KEEP_HISTORY: kept('P1Y', 'people ask long afterwards why a team is gone')
     .default(defaultPolicy.keepHistory)
@@ -324,7 +333,7 @@ function combinations(role: Role, config: Partial<Values>, production: boolean):
       'STRIPE_API_BASE: is refused with a live STRIPE_SECRET_KEY; use a test key with a stand-in',
     );
   }
-  problems.push(...forgottenTooSoon(config));
+  problems.push(...forgottenTooSoon(config), ...reminderTooEarly(config));
   if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined) {
     problems.push('REDIS_URL: is missing, and QUEUE_BACKEND says redis');
   }
@@ -365,10 +374,20 @@ function placeholders(config: Partial<Values>): string[] {
     .map(([name]) => `${name}: is still the placeholder, which is refused in production`);
 }
 
+/** Compared at their worst: a month of notice may have 28 days. */
+function reminderTooEarly(config: Partial<Values>): string[] {
+  const { POLICY_DELETION_NOTICE: notice, POLICY_DELETION_REMINDER: reminder } = config;
+  if (notice === undefined || reminder === undefined || daysOf(reminder).most < daysOf(notice).least)
+    return [];
+  return [
+    'POLICY_DELETION_REMINDER: must be shorter than POLICY_DELETION_NOTICE: it comes between the notice and the deletion',
+  ];
+}
+
 /** A mail may be asked for as long as its window is open, and by a run that began within it. */
 function forgottenTooSoon(config: Partial<Values>): string[] {
   const keptDays = daysOf(config.POLICY_KEEP_EFFECTS ?? 'P100Y').least;
-  return (['POLICY_CARD_WINDOW', 'POLICY_TRIAL_REMINDERS'] as const)
+  return (['POLICY_CARD_WINDOW', 'POLICY_TRIAL_REMINDERS', 'POLICY_DELETION_REMINDER'] as const)
     .filter((name) => [config[name] ?? []].flat().some((window) => daysOf(window).most + 1 > keptDays))
     .map(
       (name) =>

@@ -57,6 +57,14 @@ describe('how long records are kept', () => {
     ]);
   });
 
+  test('[P2] so is one that forgets the reminder of a deletion before its date', () => {
+    const notice = { POLICY_DELETION_NOTICE: 'P200D', POLICY_KEEP_EFFECTS: 'P100D' };
+    expect(problems({ ...notice, POLICY_DELETION_REMINDER: 'P99D' })).toEqual([]);
+    expect(problems({ ...notice, POLICY_DELETION_REMINDER: 'P100D' })).toEqual([
+      tooShort('POLICY_DELETION_REMINDER'),
+    ]);
+  });
+
   test('every problem is named at once', () => {
     const all = {
       POLICY_KEEP_JOBS: 'P1D',

@@ -62,6 +62,34 @@ describe('the keep link', () => {
   });
 });
 
+describe('the reminder of a deletion', () => {
+  const name = 'POLICY_DELETION_REMINDER';
+  const tooLong = `  ${name}: must be shorter than POLICY_DELETION_NOTICE: it comes between the notice and the deletion`;
+  const tooShort = `  ${name}: must be longer than PT1H: in the last hour nobody is reminded any more`;
+
+  test.for([
+    ['P6DT23H59M59S', undefined, []],
+    ['P7D', undefined, [tooLong]],
+    ['P1W', undefined, [tooLong]],
+    ['P28D', 'P1M', [tooLong]],
+    ['P27D', 'P1M', []],
+    ['P1M', 'P31D', [tooLong]],
+    ['P1M', 'P32D', []],
+    ['PT1H', undefined, [tooShort]],
+    ['PT60M', undefined, [tooShort]],
+    ['PT1H1S', undefined, []],
+    ['two days', undefined, [`  ${name}: must be an ISO 8601 duration, such as P3D or PT36H`]],
+  ] as const)('%s with a notice of %s', ([reminder, notice, expected]) => {
+    expect(problems('database', { [name]: reminder, POLICY_DELETION_NOTICE: notice })).toEqual(expected);
+  });
+
+  test('unset there is none; every role hears of one that cannot be', () => {
+    expect(readConfig('database', {}, env)[name]).toBeUndefined();
+    for (const role of ['database', 'web', 'worker'] as const)
+      expect(problems(role, { [name]: 'P8D' })).toEqual([tooLong]);
+  });
+});
+
 test('what compose.yaml only stands in for is refused in production, by name and never by value', () => {
   const left = { SECRET_KEY: 'placeholder-secret-key', DASHBOARD_USERS: 'admin:placeholder:operator' };
   expect(problems('web', left)).toEqual([]);

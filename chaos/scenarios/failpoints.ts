@@ -26,6 +26,7 @@ const steps: Readonly<Record<string, readonly Failpoint[]>> = {
   'trial-ending-email': [...plain, ...acting],
   'expiring-card-email': [...plain, ...acting],
   'mark-team-for-deletion': [...plain, ...acting, ...writing],
+  'deletion-reminder-email': [...plain, ...acting],
   'delete-inactive-team': [...plain, ...writing],
   'delete-unverified-users': [...plain, ...writing],
   'erase-person': [...plain, ...acting, ...writing],

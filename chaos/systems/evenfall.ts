@@ -25,10 +25,11 @@ const journal = `
   create trigger chaos_changed after update on evenfall.job for each row
     when (old.state <> new.state or old.run_no <> new.run_no) execute function chaos.note();`;
 
-/** The fuse and the budget for Stripe opened wide, and policies under which a whole ending fits into a story. */
+/** The fuse and the budget for Stripe opened wide, and policies under which each mail is due in a story. */
 const settings = {
   POLICY_CARD_WINDOW: 'P40D',
-  POLICY_DELETION_NOTICE: 'PT1S',
+  POLICY_DELETION_NOTICE: 'PT4H',
+  POLICY_DELETION_REMINDER: 'PT3H',
   POLICY_ERASE_STRIPE_CUSTOMER: 'delete',
   POLICY_FUSE_MAX: '10000',
   POLICY_FUSE_SHARE: '1',

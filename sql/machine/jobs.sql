@@ -95,6 +95,7 @@ set state = case when rerun_payload is null then @state else 'queued' end,
     due = rerun_payload is not null and rerun_at <= clock_timestamp(),
     finished_at = case when rerun_payload is null then clock_timestamp() end,
     outcome = @outcome, public_message = null, last_error = null, worker_id = null, waiting_since = null,
+    spread_at = null,
     payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),
     deadline_at = coalesce(
       rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),
@@ -142,7 +143,7 @@ with ended as (
   set state = case when rerun_payload is null then 'dead' else 'queued' end,
       due = rerun_payload is not null and rerun_at <= clock_timestamp(),
       finished_at = case when rerun_payload is null then clock_timestamp() end,
-      last_error = @error, public_message = @public_message?, worker_id = null, waiting_since = null,
+      last_error = @error, public_message = @public_message?, worker_id = null, waiting_since = null, spread_at = null,
       payload = coalesce(rerun_payload, payload), run_at = coalesce(rerun_at, run_at),
       deadline_at = coalesce(
       rerun_at + (select give_up_after from evenfall.job_kind k where k.kind = job.kind), deadline_at),

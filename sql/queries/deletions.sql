@@ -45,6 +45,22 @@ values (@team_id, @owner_id?, @now, @now::timestamptz + @deletion_notice::text::
 on conflict (team_id) where state in ('marking', 'noticed', 'deleting') do nothing
 returning id, team_id, state, owner_id, announced_delete_at, delete_after, customer_ids;
 
+-- name: dateMark
+-- A mark whose notice has waited for an hour or more, for its fuse or a mail server, gets the date anew before it is sent:
+-- nobody is told of a day that has passed. Not where a notice of it went out, or may have, for that one has printed the date.
+update evenfall.team_deletion d set announced_delete_at = @now::timestamptz + @deletion_notice::text::interval
+where d.id = @id and d.state = 'marking'
+  and d.announced_delete_at <= @now::timestamptz + @deletion_notice::text::interval - interval '1 hour'
+  and not exists (
+    select from evenfall.effect e
+    where e.state <> 'released' and e.key = 'mail:deletion-notice:team:' || d.team_id || ':'
+      || to_char(d.announced_delete_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+returning d.announced_delete_at;
+
+-- name: deletionReminder
+-- Whether the reminder of a deletion is due (sql/functions/deletion_reminder.sql).
+select evenfall.deletion_reminder(@delete_after, @reminder?, @now) as "verdict!";
+
 -- name: lockMark
 select id, state, owner_id, delete_after < @now::timestamptz as "is_due?" from evenfall.team_deletion
 where id = @id for update;

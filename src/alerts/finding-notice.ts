@@ -1,5 +1,6 @@
 import { mail } from '../../emails/finding-alert.tsx';
 import type { FindingAlert } from '../core/alert.ts';
+import { isSpreadable } from '../core/fuse.ts';
 import { withoutAddresses } from '../core/redact.ts';
 import { renderMail } from '../mail/render.ts';
 import type { Notice } from './channel.ts';
@@ -18,12 +19,15 @@ export function findingNotice(alert: FindingAlert): Notice {
 }
 
 function commandsFor({ findingId, kind, subject, teamId }: FindingAlert) {
-  const fused = kind === 'fuse-blown' ? quoted(subject.replace(/^fuse:/, '')) : null;
+  const fusedKind = subject.replace(/^fuse:/, '');
+  const fused = kind === 'fuse-blown' ? quoted(fusedKind) : null;
   return {
     acknowledge: `npx evenfall findings ack ${findingId} --why TEXT`,
     timeline: teamId === null ? null : `npx evenfall timeline ${quoted(`team:${teamId}`)}`,
     fuseStatus: fused && 'npx evenfall fuse status',
     fuseRelease: fused && `npx evenfall fuse release ${fused} --acts N --why TEXT`,
+    fuseSpread:
+      fused && isSpreadable(fusedKind) ? `npx evenfall fuse release ${fused} --spread --why TEXT` : null,
   };
 }
 

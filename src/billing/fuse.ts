@@ -1,6 +1,7 @@
 import type { Queries } from '../../sql/queries.gen.ts';
 import type { Context } from '../core/context.ts';
 import { Retryable } from '../core/errors.ts';
+import { isSpreadable } from '../core/fuse.ts';
 import { seconds } from '../core/retry.ts';
 
 /**
@@ -24,7 +25,8 @@ export async function heldByFuse(
       occasion: fuse.blownAt.toISOString(),
       message:
         `The fuse of ${kind} has blown: ${fuse.blownBy}. Nothing of it happens until ` +
-        `\`evenfall fuse release ${kind} --acts N --why TEXT\`. Look first: \`evenfall sweep ${kind} --dry-run\`.`,
+        `\`evenfall fuse release ${kind} --acts N --why TEXT\`${isSpreadable(kind) ? orSpread : ''}. ` +
+        `Look first: \`evenfall sweep ${kind} --dry-run\`.`,
     });
   }
   return blown(kind);
@@ -40,5 +42,25 @@ function blown(kind: string): Retryable {
     facts: { class: 'fuse_blown', subject: `fuse:${kind}` },
     held: true,
     afterMs: seconds(60),
+  });
+}
+
+const orSpread = ', or `--spread` for so many a day';
+
+/**
+ * The waiting of a job whose turn comes later, for a person has spread the backlog of its kind: until its place, or until
+ * the day has room for one more.
+ */
+export async function untilItsTurn(
+  ctx: Context,
+  tx: Queries,
+  { kind, teamId }: { kind: string; teamId: string },
+): Promise<Retryable> {
+  const { fuseMax, fuseShare } = ctx.policy;
+  const [room] = await tx.roomInFuse({ kind, teamId, fuseMax, fuseShare });
+  return new Retryable(`a person has spread over days what waits for ${kind}: its turn comes later`, {
+    facts: { class: 'fuse_spread', subject: `fuse:${kind}` },
+    held: true,
+    afterMs: Math.max(seconds(1), Math.ceil(room?.inMs ?? 0)),
   });
 }

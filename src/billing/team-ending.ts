@@ -1,11 +1,13 @@
-import type { Queries, TeamToEndRow } from '../../sql/queries.gen.ts';
+import type { LiveMarkRow, Queries, TeamToEndRow } from '../../sql/queries.gen.ts';
 import type { Context } from '../core/context.ts';
 import { Retryable } from '../core/errors.ts';
 import { skipped, snoozed } from '../core/outcome.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { minutes } from '../core/retry.ts';
-import { heldByFuse } from './fuse.ts';
+import { heldByFuse, untilItsTurn } from './fuse.ts';
+import { reach } from './reach.ts';
 import { address } from './recipient.ts';
+import type { Recipient } from './recipient.ts';
 import { traceOfTeam } from './trace.ts';
 import type { Trace } from './trace.ts';
 
@@ -28,6 +30,14 @@ export async function lookUpTeam(
 export function speaksAgainst(team: TeamToEndRow | undefined): string | undefined {
   if (!team) return 'the app has it no more';
   return team.spared ?? (team.isOld ? undefined : 'it is not old enough');
+}
+
+/** Whoever owns it now was told nothing. */
+export function newOwner(
+  team: TeamToEndRow | undefined,
+  mark: Pick<LiveMarkRow, 'ownerId'>,
+): string | undefined {
+  return team && team.ownerId !== mark.ownerId ? 'it has a new owner since its notice' : undefined;
 }
 
 /**
@@ -78,6 +88,20 @@ export async function askStripe(
     },
   });
   return { at: clock?.readAt ?? '', own, trace };
+}
+
+/** The owner, else the address that Stripe has of the team's customer, else the operator's fallback. */
+export async function recipientOfTeam(
+  ctx: Context,
+  team: TeamToEndRow,
+  { trace }: Asked,
+): Promise<Recipient> {
+  const owner = team.ownerIsActive && team.ownerIsVerified ? team.ownerEmail : null;
+  const found = await reach(ctx, [owner]);
+  if (found.to !== undefined) return found;
+  const [customerId] = trace.customers;
+  const customer = customerId === undefined ? undefined : await ctx.stripe.readCustomer(customerId);
+  return await reach(ctx, [owner, customer?.customer.email ?? null, ctx.policy.noticeFallbackEmail]);
 }
 
 /** Why Stripe speaks against ending the team. */
@@ -183,7 +207,7 @@ export async function tooOld(tx: Queries, askedAt: string): Promise<Retryable | 
   });
 }
 
-/** Counts this act, or says why it waits where the fuse has blown. Last of all conditions. */
+/** Counts this act, or says why it waits: the fuse has blown, or a spread has its turn come later. Last of all conditions. */
 export async function throughFuse(
   ctx: Context,
   tx: Queries,
@@ -191,5 +215,6 @@ export async function throughFuse(
 ): Promise<Retryable | undefined> {
   const { fuseMax, fuseShare } = ctx.policy;
   const [fuse] = await tx.tryTeamFuse({ kind, teamId, occasion: `mark ${markId}`, fuseMax, fuseShare });
+  if (fuse?.verdict === 'later') return await untilItsTurn(ctx, tx, { kind, teamId });
   return await heldByFuse(ctx, tx, kind, fuse?.verdict);
 }

@@ -184,8 +184,11 @@ fuse
   .command('release')
   .description('makes it whole again, after looking, and lets the jobs that wait for it go on')
   .argument('<kind>')
-  .requiredOption('--why <text>')
+  .option('--why <text>', 'kept in the history; only a dry run does without')
   .option('--acts <n>', "how many are allowed for a day, instead of the policy's number")
+  .option('--spread', 'not all at once: so many a day, and the limit stays')
+  .option('--per-day <n>', 'with --spread: how many, instead of half of what the fuse allows')
+  .option('--dry-run', 'with --spread: only say how many on which day')
   .option('--json')
   .action(
     run(async (kind, options) => (await import('./commands/fuse.ts')).fuseReleaseCommand(kind, options)),

@@ -41,6 +41,7 @@ export function buildPolicy(config: Config): Policy {
     inactiveTeamAge: config.POLICY_INACTIVE_TEAM_AGE,
     deletionNotice: config.POLICY_DELETION_NOTICE,
     noticeFallbackEmail: config.NOTICE_FALLBACK_EMAIL ?? null,
+    deletionReminder: config.POLICY_DELETION_REMINDER ?? null,
     fuseMax: config.POLICY_FUSE_MAX,
     fuseShare: config.POLICY_FUSE_SHARE,
     fuseUsers: config.POLICY_FUSE_USERS,

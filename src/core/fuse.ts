@@ -14,6 +14,11 @@ export function isFused(kind: string): kind is FusedKind {
   return Object.hasOwn(fusedKinds, kind);
 }
 
+/** Whether a backlog of the kind can be put apart: a job for each team, and not one for all users. */
+export function isSpreadable(kind: string): boolean {
+  return isFused(kind) && fusedKinds[kind] === 'teams';
+}
+
 /** How the fuses of these kinds stand; of all when none is named. */
 export async function readFuses(
   sql: Pick<Machine, 'fuseStatus'>,
@@ -24,7 +29,14 @@ export async function readFuses(
   return await sql.fuseStatus({ kinds: [...kinds], actOn, fuseMax, fuseShare, fuseUsers });
 }
 
-/** Whether this many more acts would blow it, beside those that wait: a sweep finds again what waits already. */
-export function wouldBlow(fuse: { allowed: number; acts: number; waiting: number }, due: number): boolean {
-  return due > 0 && fuse.acts + Math.max(due, fuse.waiting) > fuse.allowed;
+/**
+ * Whether this many more acts would blow it, beside those that wait. A sweep finds again what waits already, and what
+ * was spread, which does not count.
+ */
+export function wouldBlow(
+  { allowed, acts, waiting, spread = 0 }: { allowed: number; acts: number; waiting: number; spread?: number },
+  due: number,
+): boolean {
+  const wanting = Math.max(due - spread, waiting);
+  return due > 0 && wanting > 0 && acts + wanting > allowed;
 }

@@ -5,6 +5,7 @@ export interface MailProps {
   'trial-ending': TrialEnding;
   'expiring-card': ExpiringCard;
   'deletion-notice': DeletionNotice;
+  'deletion-reminder': DeletionReminder;
   'account-deactivated': AccountDeactivated;
 }
 
@@ -45,6 +46,12 @@ export interface DeletionNotice {
   readonly deleteAfter: Date;
   /** A page with a button that keeps the team; null when it is not known where this service is reached. */
   readonly keepUrl: string | null;
+}
+
+/** The same, and it was announced before. */
+export interface DeletionReminder extends DeletionNotice {
+  /** When it is written: what "in 2 days" is counted from. */
+  readonly now: Date;
 }
 
 /** An account was deactivated, as its user has asked. */

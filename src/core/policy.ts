@@ -15,6 +15,8 @@ export interface Policy {
   readonly deletionNotice: string;
   /** Who gets a deletion notice whose owner cannot be written to; null when nobody does. */
   readonly noticeFallbackEmail: string | null;
+  /** How long before its deletion a marked team's owner is told once more; null is not at all. */
+  readonly deletionReminder: string | null;
   /** Destructive acts on teams of one kind in 24 hours, at most: this many, and this share of the teams. */
   readonly fuseMax: number;
   readonly fuseShare: number;
@@ -35,6 +37,7 @@ export const defaultPolicy: Policy = {
   inactiveTeamAge: 'P6M',
   deletionNotice: 'P7D',
   noticeFallbackEmail: null,
+  deletionReminder: null,
   fuseMax: 50,
   fuseShare: 0.05,
   fuseUsers: 2_000,

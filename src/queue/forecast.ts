@@ -1,3 +1,4 @@
+import type { FuseStatusRow } from '../../sql/queries.gen.ts';
 import { readFuses, wouldBlow } from '../core/fuse.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Database } from '../db/connect.ts';
@@ -19,7 +20,7 @@ export interface ForeseenDay {
   readonly sweep: string;
   readonly at: Date;
   readonly due: number;
-  /** What the kind's fuse would do; absent where it lets them all through, or there is none. */
+  /** What the kind's fuse would do, or how they are spread; absent where it lets them all through, or there is none. */
   readonly fuse?: string;
 }
 
@@ -80,7 +81,15 @@ async function countDays(
     const isToday = at.getTime() === now.getTime();
     const fuse = known && (isToday ? known : { allowed: known.policy, acts: 0, waiting: 0 });
     if (known?.blownAt) return [{ sweep, at, due, fuse: 'has blown: nothing happens until it is released' }];
-    if (!fuse || !wouldBlow(fuse, due)) return [{ sweep, at, due }];
-    return [{ sweep, at, due, fuse: `would blow: ${fuse.allowed} acts allowed in 24 hours` }];
+    if (fuse && wouldBlow(fuse, due))
+      return [{ sweep, at, due, fuse: `would blow: ${fuse.allowed} acts allowed in 24 hours` }];
+    const spread = isToday ? spreadInWords(known) : undefined;
+    return [{ sweep, at, due, ...(spread === undefined ? {} : { fuse: spread }) }];
   });
+}
+
+function spreadInWords(fuse: FuseStatusRow | undefined): string | undefined {
+  if (!fuse || fuse.spread === 0) return undefined;
+  const { spread, spreadPerDay, spreadUntil } = fuse;
+  return `${spread} are spread: ${spreadPerDay ?? 0} a day, until ${spreadUntil?.toISOString() ?? ''}`;
 }

@@ -35,11 +35,12 @@ export interface SweepReport {
   readonly targets: readonly { readonly id: string; readonly why: string }[];
 }
 
-/** Acts that are allowed in 24 hours, those that count, what waits to act, and whether it has blown. */
+/** Acts that are allowed in 24 hours, those that count, what waits to act, what is spread, and whether it has blown. */
 interface SweepFuse {
   readonly allowed: number;
   readonly acts: number;
   readonly waiting: number;
+  readonly spread: number;
   readonly blown: boolean;
 }
 
@@ -70,8 +71,8 @@ async function fuseOf(database: Database, kind: string, policy: Policy): Promise
   if (!isFused(kind)) return {};
   const [fuse] = await readFuses(database.statements, policy, [kind]);
   if (!fuse) return {};
-  const { allowed, acts, waiting, blownAt } = fuse;
-  return { fuse: { allowed, acts, waiting, blown: blownAt !== null } };
+  const { allowed, acts, waiting, spread, blownAt } = fuse;
+  return { fuse: { allowed, acts, waiting, spread, blown: blownAt !== null } };
 }
 
 /** What every sweep is given; a sweep that asks for a policy that does not exist fails to compile here. */

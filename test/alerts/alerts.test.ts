@@ -290,6 +290,7 @@ describe('a finding', () => {
         timeline: 'npx evenfall timeline team:3021',
         fuseStatus: null,
         fuseRelease: null,
+        fuseSpread: null,
       },
     });
   });
@@ -305,8 +306,12 @@ describe('a finding', () => {
         timeline: null,
         fuseStatus: 'npx evenfall fuse status',
         fuseRelease: `npx evenfall fuse release ${kind} --acts N --why TEXT`,
+        fuseSpread: `npx evenfall fuse release ${kind} --spread --why TEXT`,
       },
     });
+    const users = { ...blown, subject: 'fuse:delete-unverified-users' };
+    await alerts({ webhookUrl }).finding(users);
+    expect(posts[1]?.body).toMatchObject({ commands: { fuseSpread: null } });
   });
 
   it('has commands that a shell takes as they are, whatever a team is called', async () => {

@@ -59,6 +59,10 @@ describe('evenfall fuse status', () => {
   const whole = {
     acts: 0,
     waiting: 0,
+    spread: 0,
+    spreadActs: 0,
+    spreadPerDay: null,
+    spreadUntil: null,
     blownAt: null,
     blownBy: null,
     releasedAt: null,
@@ -225,7 +229,7 @@ describe('evenfall sweep --dry-run', () => {
     expect(JSON.parse((await dryRun(kind, true)).out)).toMatchObject({
       due: 6,
       enqueued: 0,
-      fuse: { allowed: 5, acts: 0, waiting: 0, blown: false },
+      fuse: { allowed: 5, acts: 0, waiting: 0, spread: 0, blown: false },
     });
     await world.sweepAndRun(kind);
     expect((await dryRun(kind, false)).out).toContain(

@@ -93,6 +93,7 @@ function expectTheStory(output: string): void {
   expect(table).toMatch(/marks made, by two searches: 5 +5 +yes/);
   expect(table).toMatch(/the mark: cleared: it has subscribed +cleared: .* yes/);
   expect(table).toMatch(/the team is kept for: 6 mons +6 mons +yes/);
+  expect(table).toMatch(/reminders to its owner, by two searches: 1 +1 +yes/);
   expect(table).toMatch(/its owner: deleted +deleted +yes/);
   expect(table).toMatch(/its owner: owns another team +owns another team +yes/);
   expect(table).toMatch(/the job: skipped: Stripe knows the subscription +skipped: .* yes/);

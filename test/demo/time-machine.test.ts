@@ -85,6 +85,7 @@ describe('the time machine', () => {
     expect(jobs.map(({ sweep }) => sweep as string)).toEqual([
       'delete-inactive-team',
       'delete-unverified-users',
+      'deletion-reminder-email',
       'expiring-card-email',
       'mark-team-for-deletion',
       'trial-ending-email',

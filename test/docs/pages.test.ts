@@ -47,6 +47,7 @@ test('docs/kinds.md has every finding and every mail, so what reads the source h
     'trial-ending': true,
     'expiring-card': true,
     'deletion-notice': true,
+    'deletion-reminder': true,
     'account-deactivated': true,
   } satisfies Record<MailName, true>);
   for (const name of [...Object.keys(findingKinds), ...mails]) expect(kinds).toContain(`\`${name}\``);

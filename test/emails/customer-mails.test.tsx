@@ -3,6 +3,7 @@ import { daysUntil, momentIn } from '../../emails/components/moment.ts';
 import { cardText, priceText } from '../../emails/components/money.ts';
 import { mail as accountDeactivated } from '../../emails/account-deactivated.tsx';
 import { mail as deletionNotice } from '../../emails/deletion-notice.tsx';
+import { mail as deletionReminder } from '../../emails/deletion-reminder.tsx';
 import { mail as expiringCard } from '../../emails/expiring-card.tsx';
 import { mails } from '../../emails/index.ts';
 import { mail as trialEnding } from '../../emails/trial-ending.tsx';
@@ -90,6 +91,45 @@ describe('the deletion notice', () => {
   });
 });
 
+describe('the reminder of a deletion', () => {
+  const { previewProps } = deletionReminder;
+
+  it('[P3] says that it comes a second time, in how many days, and all that the notice says', async () => {
+    const { subject, html, text } = await renderMail(deletionReminder, previewProps);
+    expect(subject).toBe('Reminder: your Acme Boards team will be deleted after 14 March');
+    for (const part of [html.replace(/<!--.*?-->/gs, '').replaceAll('&#x27;', "'"), text]) {
+      for (const fact of [
+        'Your team will be deleted in 2 days, unless you keep it',
+        'We have written about this before. Your team Harbour Design has still not subscribed to Acme Boards',
+        'delete it and everything in it after Saturday, 14 March 2026 at 09:26 (Europe/Berlin time), and not before.',
+        'You pay nothing and need not log in.',
+        'Keep my team',
+      ]) {
+        expect(part).toContain(fact);
+      }
+    }
+    expect(text).toContain(previewProps.keepUrl);
+  });
+
+  it.for([
+    ['2026-03-13T09:00:00Z', 'tomorrow'],
+    // past midnight in Berlin, not yet in UTC
+    ['2026-03-13T23:30:00Z', 'today'],
+  ])('counts days in the calendar of the team: %s', ([now, says]) => {
+    const text = deletionReminder.text({ ...previewProps, now: new Date(now!) });
+    expect(text.split('\n')[0]).toBe(`Your team will be deleted ${says}, unless you keep it.`);
+  });
+
+  it('without a name and a link says to subscribe or to answer', async () => {
+    const props = { ...previewProps, teamName: null, keepUrl: null };
+    const { html, text } = await renderMail(deletionReminder, props);
+    for (const part of [html, text]) {
+      expect(part).not.toMatch(/the page below|Keep my team|href|Harbour|null|undefined/);
+      expect(part).toContain('Subscribe, or answer this mail and we keep it for you.');
+    }
+  });
+});
+
 it.for([
   [0, 'You will not be charged in the future.'],
   [1, 'Your subscription was cancelled, and you will not be charged again.'],
@@ -112,6 +152,7 @@ it('escapes whatever the app calls its teams', async () => {
     renderMail(mails['trial-ending'], { ...trialEnding.previewProps, teamName }),
     renderMail(mails['expiring-card'], { ...expiringCard.previewProps, teamName }),
     renderMail(mails['deletion-notice'], { ...deletionNotice.previewProps, teamName }),
+    renderMail(mails['deletion-reminder'], { ...deletionReminder.previewProps, teamName }),
   ]) {
     expect((await rendering).html).not.toContain('<script>');
   }

@@ -57,11 +57,13 @@ it('of a blown fuse says how to look at it and how to release it, and nothing of
       timeline: null,
       fuseStatus: 'npx evenfall fuse status',
       fuseRelease: 'npx evenfall fuse release delete-inactive-team --acts N --why TEXT',
+      fuseSpread: 'npx evenfall fuse release delete-inactive-team --spread --why TEXT',
     },
   });
   for (const part of [seen(html), text]) {
     expect(part).toContain('npx evenfall fuse status');
     expect(part).toContain('npx evenfall fuse release delete-inactive-team --acts N --why TEXT');
+    expect(part).toContain('npx evenfall fuse release delete-inactive-team --spread --why TEXT');
     expect(part).not.toMatch(/timeline|undefined|null/);
   }
   expect(text).toMatch(/^Team +none$/m);

@@ -358,6 +358,49 @@ describe('4.4, 4.5: the mark', () => {
     expect((mark!['announcedDeleteAt'] as Date).getTime()).toBeLessThan(promised);
   });
 
+  test('[P3] a notice that has waited for days prints a date that still leaves the whole notice', async () => {
+    const { teamId } = await world.sleepingTeam();
+    await broken(teamId);
+    const weeksLater = afterSixMonths(days(20));
+    world.at(weeksLater);
+    await world.runOnce();
+    const mark = await world.mark(teamId);
+    const { announcedDeleteAt, deleteAfter } = mark as Record<string, Date>;
+    expect(announcedDeleteAt!.getTime()).toBeGreaterThan(weeksLater.getTime() + days(7) - 1_000);
+    expect(deleteAfter!.getTime()).toBeGreaterThanOrEqual(announcedDeleteAt!.getTime());
+    expect(deleteAfter!.getTime()).toBeLessThan(announcedDeleteAt!.getTime() + 60_000);
+    const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', timeZone: 'UTC' });
+    expect(inbox.messages.map(({ subject }) => subject)).toEqual([
+      `Your Acme Boards team will be deleted after ${day.format(announcedDeleteAt)}`,
+    ]);
+  });
+
+  test('the date is renewed from an hour on, strictly of a notice that is not out and cannot be', async () => {
+    const { teamId } = await world.sleepingTeam();
+    await broken(teamId);
+    const { id, announcedDeleteAt } = (await world.mark(teamId)) as { id: number; announcedDeleteAt: Date };
+    const renewed = async (lateMs: number) => {
+      const now = new Date(announcedDeleteAt.getTime() - days(7) + lateMs);
+      const found = await database.statements.dateMark({ id, now, deletionNotice: 'P7D' });
+      if (found.length > 0) {
+        expect(found).toEqual([{ announcedDeleteAt: new Date(now.getTime() + days(7)) }]);
+        await sql`update evenfall.team_deletion set announced_delete_at = ${announcedDeleteAt}`;
+      }
+      return found.length === 1;
+    };
+    const [refused] = await sql`select state from evenfall.effect`;
+    expect(refused).toEqual({ state: 'released' });
+    expect([await renewed(3_599_999), await renewed(3_600_000)]).toEqual([false, true]);
+    for (const state of ['claimed', 'settled', 'unknown']) {
+      await sql`update evenfall.effect set state = ${state}`;
+      expect([state, await renewed(days(1))]).toEqual([state, false]);
+    }
+    await sql`update evenfall.effect set key = key || 'x'`;
+    expect(await renewed(days(1))).toBe(true);
+    await sql`update evenfall.team_deletion set state = 'cleared', cleared_at = now(), cleared_why = 'test'`;
+    expect(await renewed(days(1))).toBe(false);
+  });
+
   test.for([
     ['no owner', null],
     ['an inactive one', { is_active: false }],
@@ -776,7 +819,7 @@ describe('[P2] the worker dies', () => {
     [true, 1],
     [false, 2],
   ] as const)(
-    'nobody knows whether it went out; a person says %s: the clock starts then, after %d mails',
+    'nobody knows whether it went out; a person says %s: the clock starts then, after %d mails, of which the last prints the date',
     async ([happened, mails]) => {
       const { teamId } = await world.sleepingTeam();
       await world.ask(kind, { teamId });
@@ -793,7 +836,9 @@ describe('[P2] the worker dies', () => {
       const mark = await world.mark(teamId);
       expect(mark).toMatchObject({ state: 'noticed' });
       const { announcedDeleteAt, deleteAfter } = mark as Record<string, Date>;
-      expect(deleteAfter!.getTime()).toBeGreaterThan(announcedDeleteAt!.getTime() + days(1));
+      expect(deleteAfter!.getTime()).toBeGreaterThan(later.getTime() + days(7) - 1_000);
+      const printed = happened ? afterSixMonths(days(7)) : new Date(later.getTime() + days(7));
+      expect(Math.abs(announcedDeleteAt!.getTime() - printed.getTime())).toBeLessThan(days(1));
     },
   );
 

@@ -192,7 +192,7 @@ describe('the command', () => {
         due: 0,
         enqueued: 0,
         ...(isFused(name)
-          ? { fuse: { allowed: expect.any(Number), acts: 0, waiting: 0, blown: false } }
+          ? { fuse: { allowed: expect.any(Number), acts: 0, waiting: 0, spread: 0, blown: false } }
           : {}),
         targets: [],
       });

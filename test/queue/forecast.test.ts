@@ -82,6 +82,17 @@ describe('[P8] what is foreseen', () => {
     ]);
   });
 
+  test('the reminder of a deletion before the deletion, where the policy asks for it', async () => {
+    const doomed = await sleeping(later(-40));
+    await marked(doomed, later(5, -1));
+    const reminding = { ...policy, deletionReminder: 'P2D' };
+    const { targets } = await forecast(database, { now, days: 7, policy: reminding });
+    expect(targets.map(({ at, sweep, id }) => [at, sweep, id])).toEqual([
+      [later(3), 'deletion-reminder-email', doomed],
+      [later(5), 'delete-inactive-team', doomed],
+    ]);
+  });
+
   test('nothing is changed by looking', async () => {
     await sleeping(later(-1));
     await forecast(database, { now, days: 2, policy });

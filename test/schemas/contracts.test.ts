@@ -196,6 +196,7 @@ async function contractOf(app: ForeignApp): Promise<void> {
         'mark-team-for-deletion': { teamId: leaver.teamId },
         'delete-inactive-team': { teamId: asleep.teamId },
         'delete-unverified-users': {},
+        'deletion-reminder-email': { teamId: asleep.teamId },
         'erase-person': { userId: leaver.owner.id },
         'forget-old-records': {},
         sweep: { sweep: 'mark-team-for-deletion' },

@@ -65,10 +65,25 @@ export async function startMailing(database: Database, sql: postgres.Sql) {
     for (const row of await claim()) await runner.run(row, new AbortController().signal);
   }
 
+  /** One run of each job whose time has come by the database's clock, whether it was dispatched or is delayed. */
+  async function runDue(options: Partial<RunnerOptions> = {}): Promise<void> {
+    const { runner } = await createRunner(database, allJobs, settings(options));
+    await database.statements.promoteDue({ batch: 10_000 });
+    const kinds = allJobs.map((job) => job.name);
+    for (const queue of ['stripe', 'mail', 'lifecycle']) {
+      while ((await database.statements.claim({ queue, slots: 100, after: '', kinds })).length > 0);
+    }
+    const due = await sql<{ id: number; kind: string; dispatchNo: number }[]>`
+      select id::int, kind, dispatch_no::int from evenfall.job
+      where state = 'dispatched' and run_at <= clock_timestamp() order by run_at, id`;
+    for (const ticket of due) await runner.run(ticket, new AbortController().signal);
+  }
+
   return {
     inbox,
     standIn,
     stripe,
+    runDue,
     at: (instant: Date | string) => (now = new Date(instant)),
     now: () => now,
     runOnce,

@@ -1,5 +1,6 @@
-import { fusedKinds, isFused, readFuses, wouldBlow } from '../../core/fuse.ts';
+import { fusedKinds, isFused, isSpreadable, readFuses, wouldBlow } from '../../core/fuse.ts';
 import type { FusedKind } from '../../core/fuse.ts';
+import { TooMany, spreadBacklog } from '../../queue/spread.ts';
 import { operator, readCount, readWhy } from '../arguments.ts';
 import { WrongCall } from '../exit.ts';
 import { print, printObject, printRows } from '../output.ts';
@@ -14,6 +15,10 @@ export async function fuseStatusCommand(options: { json?: boolean }) {
       allowed,
       acts,
       waiting,
+      spread: release.spread,
+      spreadActs: release.spreadActs,
+      spreadPerDay: release.spreadPerDay,
+      spreadUntil: release.spreadUntil,
       blownAt,
       blownBy,
       releasedAt: release.releasedAt,
@@ -24,16 +29,67 @@ export async function fuseStatusCommand(options: { json?: boolean }) {
   });
 }
 
-/**
- * `evenfall fuse release KIND`: makes it whole again, and wakes what waits for it. An intact fuse may be released too:
- * that allows other than the policy's number for a day.
- */
-export async function fuseReleaseCommand(
-  name: string,
-  options: { why: string; acts?: string; json?: boolean },
-) {
+interface ReleaseOptions {
+  readonly why?: string;
+  readonly acts?: string;
+  readonly spread?: boolean;
+  readonly perDay?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/** `evenfall fuse release KIND`: all at once, or with `--spread` so many a day. */
+export async function fuseReleaseCommand(name: string, options: ReleaseOptions) {
   const kind = readKind(name);
-  const why = readWhy(options.why);
+  const { why, acts, perDay, dryRun = false } = options;
+  if (!options.spread) {
+    if (perDay !== undefined || dryRun) throw new WrongCall('--per-day and --dry-run go with --spread');
+    return await releaseAtOnce(kind, { ...options, why: requireReason(why) });
+  }
+  if (acts !== undefined) throw new WrongCall('--acts is all at once: leave it out, or leave out --spread');
+  if (!isSpreadable(kind)) {
+    throw new WrongCall(
+      `--spread does not apply to ${kind}: it is one job for all users, so there is nothing to put apart. ` +
+        'Release it with --acts.',
+    );
+  }
+  const order = dryRun ? undefined : { why: requireReason(why), who: operator() };
+  return await releaseSpread(kind, { ...options, order });
+}
+
+function requireReason(why: string | undefined): string {
+  if (why !== undefined && why.trim() !== '') return readWhy(why);
+  throw new WrongCall('say --why: it is kept in the history');
+}
+
+/** Gives what waits its places over the next days; with a dry run only says which. */
+async function releaseSpread(
+  kind: FusedKind,
+  options: ReleaseOptions & { order: { why: string; who: string } | undefined },
+) {
+  const perDay = options.perDay === undefined ? undefined : readCount(options.perDay, '--per-day');
+  await withParts(async ({ database, config }) => {
+    const wanted = { kind, perDay, policy: buildPolicy(config), order: options.order };
+    const spread = await spreadBacklog(database, wanted).catch((error: unknown) => {
+      throw error instanceof TooMany ? new WrongCall(error.message) : error;
+    });
+    if (options.json) return printObject(spread, options);
+    const { days, ...totals } = spread;
+    printObject(totals, options);
+    if (!spread.dryRun) return;
+    print('');
+    printRows(days, { empty: 'nothing waits' });
+  });
+}
+
+/**
+ * Makes it whole again, and wakes what waits for it. An intact fuse may be released too: that allows other than the
+ * policy's number for a day.
+ */
+async function releaseAtOnce(
+  kind: FusedKind,
+  options: { readonly why: string; readonly acts?: string; readonly json?: boolean },
+) {
   const wanted = options.acts === undefined ? undefined : readCount(options.acts, '--acts');
   await withParts(async ({ database, config }) => {
     const who = operator();
@@ -49,7 +105,7 @@ export async function fuseReleaseCommand(
         what: 'fuse.released',
         teamId: null,
         subject: `fuse:${kind}`,
-        detail: { why, acts, who, blownAt, blownBy },
+        detail: { why: options.why, acts, who, blownAt, blownBy },
         jobId: null,
         source: 'cli',
       });

@@ -54,5 +54,6 @@ export async function sweepCommand(name: string, options: Printed & { now?: stri
 
 function describeFuse(fuse: NonNullable<SweepReport['fuse']>, due: number): string {
   const state = fuse.blown ? 'has blown' : wouldBlow(fuse, due) ? 'would blow' : 'holds';
-  return `fuse  ${state}: ${fuse.allowed} acts allowed, ${fuse.acts} in 24 hours, ${fuse.waiting} waiting`;
+  const spread = fuse.spread === 0 ? '' : `, ${fuse.spread} spread over days`;
+  return `fuse  ${state}: ${fuse.allowed} acts allowed, ${fuse.acts} in 24 hours, ${fuse.waiting} waiting${spread}`;
 }

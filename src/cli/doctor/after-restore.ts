@@ -29,6 +29,7 @@ export const pausedByRestore: Consequences['pauses'] = {
   'deactivate-account': mails,
   'expiring-card-email': mails,
   'mark-team-for-deletion': mails,
+  'deletion-reminder-email': mails,
   'trial-ending-email': mails,
   'delete-inactive-team': deletes,
   'delete-unverified-users': deletes,

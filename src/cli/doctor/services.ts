@@ -30,8 +30,10 @@ export async function serviceSections(config: Partial<Config>): Promise<Section[
 /** Read and checked with the environment; said here because deletion goes by it. */
 function policyDiagnoses(config: Partial<Config>): Diagnosis[] {
   const { POLICY_INACTIVE_TEAM_AGE: age, POLICY_DELETION_NOTICE: notice, POLICY_FUSE_MAX: max } = config;
+  const { POLICY_DELETION_REMINDER: reminder } = config;
   if (age === undefined || notice === undefined || max === undefined) return [];
-  const message = `is marked when it is older than ${age}, deleted ${notice} after its notice; at most ${max} of each a day`;
+  const reminded = reminder === undefined ? '' : `reminded ${reminder} before, `;
+  const message = `is marked when it is older than ${age}, ${reminded}deleted ${notice} after its notice; at most ${max} of each a day`;
   return [{ level: 'ok', about: 'an inactive team', message }];
 }
 

@@ -39,6 +39,8 @@ export const atMoments: readonly Asking[] = moments.map((moment) => asking(momen
 export const parametersOf = ({ now, policies }: World): SweepParameters => ({
   now: new Date(now),
   ...policies,
+  // its mail is no part of the oracle
+  deletionReminder: null,
 });
 
 /** A subject that is found twice is a disagreement of its own. */
