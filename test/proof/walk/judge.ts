@@ -178,7 +178,7 @@ export class Judge {
       case 'expiring-card':
         this.counts.cardMails++;
         return this.wrongsOfCardMail(mail, moment);
-      case 'other':
+      default:
         return ['nobody knows this mail'];
     }
   }

@@ -27,7 +27,7 @@ export interface Look {
 }
 
 /** A complete picture of Stripe may be this old. */
-export const pictureMs = dayMs;
+export const pictureMs = 24 * 3_600_000;
 
 /** Why the team must not be told or deleted at this instant; undefined where nothing that had to be seen speaks for it. */
 export function speaksFor(ledger: Ledger, team: Team, look: Look): string | undefined {

@@ -2,7 +2,6 @@ import { afterAll, vi } from 'vitest';
 import type postgres from 'postgres';
 import { protectCommand } from '../../../src/cli/commands/protections.ts';
 import { keepToken } from '../../../src/core/keep-token.ts';
-import type { Database } from '../../../src/db/connect.ts';
 import { createMailer } from '../../../src/mail/mailer.ts';
 import { createMailTransport } from '../../../src/mail/transport.ts';
 import { startInbox } from '../../../src/stand-ins/inbox/index.ts';
