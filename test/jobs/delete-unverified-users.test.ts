@@ -306,7 +306,7 @@ describe("the app's own tables", () => {
     await world.runAll();
     expect(await left()).toEqual([]);
     expect(await world.job(kind)).toMatchObject({ state: 'done' });
-  }, 60_000);
+  }, 180_000);
 
   test('[P7] a trigger that raises: rolled back whole, counted, and nothing of what it says is kept', async () => {
     const ids: string[] = [];

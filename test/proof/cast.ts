@@ -98,12 +98,13 @@ export function openCast(seed: number, sql: postgres.Sql, stripe: StripeStandIn)
     },
 
     /** Told that it goes, eight days ago. */
-    async marked(person: Person): Promise<string> {
+    async marked(person: Person, { daysLeft = -1 } = {}): Promise<string> {
+      const date = ago(-daysLeft * day);
       const teamId = await this.team(person);
       await sql`
         insert into evenfall.team_deletion
           (team_id, state, owner_id, marked_at, announced_delete_at, notice_sent_at, delete_after)
-        values (${teamId}, 'noticed', ${person.userId}, ${ago(8 * day)}, ${ago(day)}, ${ago(8 * day)}, ${ago(day)})`;
+        values (${teamId}, 'noticed', ${person.userId}, ${ago(8 * day)}, ${date}, ${ago(8 * day)}, ${date})`;
       return teamId;
     },
   };

@@ -53,7 +53,7 @@ describe('[P7] names and addresses, when everything has happened', () => {
     ]);
     const findings = await sql`select distinct kind from evenfall.finding order by kind`;
     expect(findings.map((row) => row['kind'])).toEqual(['nobody-to-notify', 'stripe-veto']);
-    expect(await sql`select from evenfall.history where what = 'team.kept'`).toHaveLength(1);
+    expect(await sql`select from evenfall.history where what = 'team.kept'`).toHaveLength(2);
     const [crashed] = await sql`select count(*)::int as jobs from evenfall.job where crashes > 0`;
     expect(crashed!['jobs']).toBeGreaterThanOrEqual(3);
   });

@@ -57,6 +57,7 @@ export async function openStage(seed: number) {
     STRIPE_REQUESTS_PER_SECOND: '1000',
     DASHBOARD_USERS: 'otto:turns-knobs:operator,vera:sees-all:viewer',
     POLICY_CARD_WINDOW: 'P40D',
+    POLICY_DELETION_REMINDER: 'P3D',
     POLICY_FUSE_SHARE: '1',
     POLICY_FUSE_MAX: '1000',
     POLICY_ERASE_STRIPE_CUSTOMER: 'delete',

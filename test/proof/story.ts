@@ -100,6 +100,7 @@ async function cast({ cast: of, sql }: Stage) {
   const cardId = of.card(card.customerId, card.name);
   const sleeper = await of.person();
   const doomed = await of.person();
+  const reminded = await of.person();
   const stranger = { email_verified_at: null, last_seen_at: null, created_at: ago(11) };
   await of.person({ user: stranger });
   const keeper = await of.person({ user: stranger });
@@ -120,6 +121,7 @@ async function cast({ cast: of, sql }: Stage) {
     ['mark-team-for-deletion', { teamId: await of.team(unlinked) }],
     ['mark-team-for-deletion', { teamId: await of.team(unreachable) }],
     ['delete-inactive-team', { teamId: await of.marked(doomed) }],
+    ['deletion-reminder-email', { teamId: await of.marked(reminded, { daysLeft: 2 }) }],
     ['sweep', { sweep: 'trial-ending-email' }],
     ['forget-old-records', {}],
   ];
