@@ -255,6 +255,7 @@ function boardTests(makeBackend: () => QueueBackend) {
 
   test('[P2] retry is a replay through Postgres, by name; never the retry of BullMQ', async () => {
     const job = await jobOf();
+    retried = [];
 
     expect((await ask(web, operator, 'put /api/queues/:queueName/:jobId/retry')).status).toBe(204);
     expect(retried).toEqual([['lifecycle', 'j1-1', 'otto']]);

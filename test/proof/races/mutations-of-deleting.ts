@@ -139,8 +139,8 @@ export const deleting: readonly Mutation[] = [
     changes: [
       {
         file: deleteJob,
-        find: "if (asked.alive) return 'the team subscribed while it was deleted';",
-        replace: '',
+        find: "(alive ? 'the team subscribed while it was deleted' : own",
+        replace: '(own',
       },
     ],
     situation: 'due',
@@ -167,8 +167,8 @@ export const deleting: readonly Mutation[] = [
     changes: [
       {
         file: deleteJob,
-        find: "if ((await tx.holdsOnTeam({ teamId, now })).length > 0) return 'the team is held';",
-        replace: '',
+        find: "return (await tx.holdsOnTeam({ teamId, now })).length > 0 ? 'the team is held' : undefined;",
+        replace: 'return undefined;',
       },
     ],
     situation: 'due',

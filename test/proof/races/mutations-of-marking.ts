@@ -10,7 +10,7 @@ export const marking: readonly Mutation[] = [
     changes: [
       {
         file: markJob,
-        find: `const mark = live ?? (await open(ctx, team));
+        find: `const mark = live ? await dated(ctx, live) : await open(ctx, team);
     const held = await ctx.transaction((tx) => lookAgain(ctx, tx, team, mark, asked));
     if (held !== undefined) return heldBack(held);`,
         replace: `const held = await ctx.transaction(async (tx) => {
@@ -159,7 +159,8 @@ export const marking: readonly Mutation[] = [
     situation: 'asleep',
     roles: [marks, mailIsRefused],
     stops: [],
-    wrong: /a clock started before its mail/,
+    // a clock of its own accord, or none at all: the statement wants to know to whom
+    wrong: /a clock started before its mail|jobs still live/,
   },
   {
     guard: '… from a mark that still waits for it',
